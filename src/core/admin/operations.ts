@@ -1,0 +1,52 @@
+// What can be asked of a running core: one table behind the control socket and the admin HTTP routes.
+import type { Json } from "../../wire/json.ts";
+import type { GuestDescription } from "../../wire/guest-calls.ts";
+import type { Limits } from "../base/limits.ts";
+import type { Permissions } from "../config/config.ts";
+import type { JobSummary } from "../services/jobs/jobs.ts";
+import type { PluginStatus, ServiceStatus, StatusReport } from "../status.ts";
+
+export interface PluginInfo extends PluginStatus {
+  description: string;
+  folder: string;
+  permissions: Permissions;
+  limits: Limits;
+  dependencies: Readonly<Record<string, string>>;
+  /** Null while nothing of it is loaded. */
+  declares: GuestDescription | null;
+}
+
+export interface SyncResult {
+  loaded: string[];
+  reloaded: string[];
+  unloaded: string[];
+  failed: { name: string; code: string; message: string }[];
+}
+
+export interface Operations {
+  status: { params: Record<string, never>; result: StatusReport };
+  "service.list": { params: Record<string, never>; result: ServiceStatus[] };
+  "plugin.list": { params: Record<string, never>; result: PluginStatus[] };
+  "plugin.info": { params: { name: string }; result: PluginInfo };
+  "plugin.load": { params: { name: string }; result: PluginStatus };
+  "plugin.unload": { params: { name: string }; result: PluginStatus };
+  "plugin.reload": { params: { name: string }; result: PluginStatus };
+  "plugin.call": { params: { name: string; action: string; input: Json }; result: Json };
+  /** Reads plugins folder, integration.yaml and xcore.lock again and loads, reloads or unloads what differs. */
+  "plugin.sync": { params: Record<string, never>; result: SyncResult };
+  "job.list": {
+    params: { plugin?: string; state?: JobSummary["state"]; limit?: number };
+    result: JobSummary[];
+  };
+  "job.run": { params: { plugin: string; name: string; data: Json }; result: { id: string } };
+  "server.stop": { params: Record<string, never>; result: null };
+}
+
+export type OperationName = keyof Operations;
+
+/** One line of the control socket, both ways; newline-delimited JSON, many requests may be under way. */
+export interface ControlRequest {
+  id: number;
+  operation: string;
+  params: Json;
+}

@@ -1,0 +1,99 @@
+// The compiled form of integration.yaml: complete, in base units, frozen. After reading, nobody asks "is it set?".
+import type { Json } from "../../wire/json.ts";
+import type { Limits } from "../base/limits.ts";
+
+export interface Config {
+  readonly name: string;
+  /** The project's folder, absolute. */
+  readonly workspace: string;
+  /** `.xcore/` in it: sockets, embedded data, installed plugins. Absolute. */
+  readonly stateFolder: string;
+  /** The file this came from, absolute. */
+  readonly file: string;
+  readonly environment: "development" | "production";
+  readonly server: ServerConfig;
+  readonly log: {
+    readonly level: "debug" | "info" | "warn" | "error" | "silent";
+    readonly format: "auto" | "pretty" | "json";
+  };
+  readonly admin: AdminConfig;
+  /** By name; `database`, `cache`, `jobs`, `events` are always there. */
+  readonly services: Readonly<Record<string, ServiceConfig>>;
+  readonly migrations: MigrationsConfig;
+  readonly policy: PolicyConfig;
+  /** What the installation says of single plugins, by plugin name. A plugin that is not named gets the defaults. */
+  readonly plugins: Readonly<Record<string, PluginConfig>>;
+}
+
+export interface ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the port was written in the file (then a taken port is an error, not a reason to move). */
+  readonly portExplicit: boolean;
+  readonly maxBodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly maxConnections: number;
+  /** How long a stop waits for requests that are under way. */
+  readonly drainMs: number;
+}
+
+export interface AdminConfig {
+  readonly enabled: boolean;
+  /** The bearer token. Absent: one is made and kept in `.xcore/admin-token`. */
+  readonly token: string | undefined;
+  /** Host headers that the admin routes accept beside loopback names (against DNS rebinding). */
+  readonly allowedHosts: readonly string[];
+}
+
+export interface ServiceConfig {
+  /** `embedded`, `postgres`, `memory`, `redis`, `agenda` …, or `module` for your own. */
+  readonly driver: string;
+  /** For your own: the file that exports the provider, absolute. */
+  readonly module: string | undefined;
+  /** The provider's own options, as written (after variables), checked by the provider's schema at opening. */
+  readonly options: Readonly<Record<string, Json>>;
+}
+
+export interface MigrationsConfig {
+  /** `auto`: pending ones are run at start and at plugin load. `check`: they stop the start with `MIGRATION_PENDING`. */
+  readonly mode: "auto" | "check";
+  /** The application's migrations folder, absolute. */
+  readonly folder: string;
+  /** Files that export MikroORM entities, absolute globs. */
+  readonly entities: readonly string[];
+}
+
+/** Permissions in compiled form: absent lists are empty, absent booleans false. */
+export interface Permissions {
+  readonly database: boolean;
+  readonly cache: boolean;
+  readonly jobs: boolean;
+  /** Hosts: `api.example.com`, `*.example.com`, `host:port`. */
+  readonly fetch: readonly string[];
+  /** `plugin.action` or `plugin.*`. */
+  readonly call: readonly string[];
+  readonly events: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly secrets: readonly string[];
+}
+
+export interface PolicyConfig {
+  /** Limits of a plugin that asks for none. */
+  readonly defaults: Limits;
+  /** The most any plugin gets, unless its own entry says otherwise. */
+  readonly ceilings: Limits;
+}
+
+export interface PluginConfig {
+  readonly enabled: boolean;
+  /** The plugin's options, checked against the `config` schema of its manifest. */
+  readonly config: Readonly<Record<string, Json>>;
+  /** Replaces the approval of the lock file or of the plugins folder when present. */
+  readonly allow: Permissions | undefined;
+  /** Overrides of the ceilings for this plugin alone. */
+  readonly limits: Partial<Limits>;
+  /** `shared`: with the workspace's own. `own`: a host process of its own. Otherwise the name of a group. */
+  readonly isolation: string | undefined;
+  /** Values of the secrets it may read, by name. */
+  readonly secrets: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,77 @@
+// What the plugins floor sees of the wall. Behind it: a host process, an isolate, limits and watchdogs.
+import type { GuestCallKind, GuestDescription, GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import type { XcoreError } from "../base/error.ts";
+import type { Limits } from "../base/limits.ts";
+
+export interface HostCall {
+  /** As the guest said it: look it up in the table of grants. */
+  name: string;
+  /** Parsed JSON of unknown shape. */
+  args: unknown;
+  signal: AbortSignal;
+  timeoutMs: number;
+}
+
+export interface GuestLog {
+  level: "debug" | "info" | "warn" | "error";
+  message: string;
+  fields: Record<string, Json>;
+}
+
+export interface SandboxOptions {
+  /** `notes@1.0.0`: names the sandbox in errors, logs and script names. */
+  label: string;
+  /** Placement key: sandboxes with the same key share a host process. */
+  group: string;
+  /** The plugin bundled to one script (sandbox/bundle.ts). */
+  code: string;
+  /** Source map of `code` as JSON, for stack traces. */
+  sourceMap: string | undefined;
+  limits: Limits;
+  /** Handed to the guest once: plugin name, its options, the permissions that exist inside. */
+  boot: GuestBoot;
+  /** Never throws synchronously; a rejection becomes the guest's error with its code. */
+  onHostCall(call: HostCall): Promise<Json>;
+  onLog(entry: GuestLog): void;
+  /** Called at most once, with the first reason, when the sandbox ended by anything but `close`. */
+  onEnd(reason: XcoreError): void;
+}
+
+export interface GuestBoot {
+  plugin: string;
+  version: string;
+  config: Readonly<Record<string, Json>>;
+  permissions: readonly string[];
+}
+
+export interface SandboxStats {
+  /** Bytes in use in the isolate's heap, and its cap. */
+  heapBytes: number;
+  heapLimitBytes: number;
+  /** CPU time since it was opened. */
+  cpuMs: number;
+  /** Process id of its host. */
+  hostPid: number;
+}
+
+export interface CallOptions {
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+export interface Sandbox {
+  /** What the plugin declared. */
+  readonly description: GuestDescription;
+  /** Rejects with `PLUGIN_ERROR`, `PLUGIN_TIMEOUT`, … ; once ended, every call rejects with the reason of the end. */
+  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse>;
+  call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json>;
+  stats(): SandboxStats;
+  close(): Promise<void>;
+}
+
+export interface SandboxPool extends AsyncDisposable {
+  /** Opens an isolate in the group's host, runs the plugin's top level and returns what it declared. */
+  open(options: SandboxOptions): Promise<Sandbox>;
+  hosts(): readonly { pid: number; group: string; sandboxes: number; rssBytes: number }[];
+}

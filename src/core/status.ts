@@ -1,0 +1,64 @@
+// The report behind `xcore status` and GET /_xcore/status. Versioned: fields are added, never changed.
+import type { Health } from "./services/service.ts";
+
+export type PluginState =
+  | "installed"
+  | "loading"
+  | "ready"
+  | "draining"
+  | "stopped"
+  | "failed"
+  | "quarantined";
+
+export interface PluginStatus {
+  name: string;
+  version: string;
+  state: PluginState;
+  /** Why it failed or was quarantined. */
+  reason: { code: string; message: string } | null;
+  source: "workspace" | "installed";
+  mount: string;
+  /** Counts loads of this plugin since the server started; a reload raises it. */
+  revision: number;
+  heapBytes: number;
+  heapLimitBytes: number;
+  /** Share of one core over the last minute, 0 to 1. */
+  cpu: number;
+  requestsPerMinute: number;
+  p95Ms: number | null;
+  errors: number;
+  restarts: number;
+  uptimeMs: number;
+  hostPid: number | null;
+}
+
+export interface ServiceStatus extends Health {
+  name: string;
+  driver: string;
+}
+
+export interface StatusReport {
+  version: 1;
+  healthy: boolean;
+  /** One line for each thing that is wrong. */
+  problems: string[];
+  core: {
+    name: string;
+    xcore: string;
+    node: string;
+    pid: number;
+    address: string;
+    environment: string;
+    uptimeMs: number;
+    rssBytes: number;
+    heapBytes: number;
+    requestsPerSecond: number;
+    p95Ms: number | null;
+    /** 99th percentile of the event loop's delay over the last seconds, in ms. */
+    loopLagMs: number;
+    watching: boolean;
+  };
+  services: ServiceStatus[];
+  plugins: PluginStatus[];
+  jobs: { waiting: number; running: number; failed: number };
+}

@@ -1,0 +1,76 @@
+// What the core asks of a guest, and what a guest says about itself when it is loaded.
+import type { Json } from "./json.ts";
+import type { BodyEncoding } from "./host-calls.ts";
+
+/** An HTTP request as it enters the isolate. `url` is absolute, its path relative to the plugin's mount point. */
+export interface GuestRequest {
+  method: string;
+  url: string;
+  /** Flat list name, value, name, value … as Node's `rawHeaders`. */
+  headers: readonly string[];
+  body: string;
+  encoding: BodyEncoding;
+}
+
+export interface GuestResponse {
+  status: number;
+  /** Flat list name, value, name, value …; validated by the core before it is written. */
+  headers: readonly string[];
+  body: string;
+  encoding: BodyEncoding;
+}
+
+/** Calls that are not HTTP: name and one JSON value in, one JSON value out. */
+export type GuestCallKind = "start" | "stop" | "action" | "job" | "event";
+
+/** What a job handler is told beside its data. */
+export interface JobRun {
+  id: string;
+  name: string;
+  data: Json;
+  /** 1 for the first try. */
+  attempt: number;
+  /** The same for every attempt of one job: use it as an idempotency key. */
+  key: string;
+}
+
+export interface EventDelivery {
+  name: string;
+  payload: Json;
+  /** The plugin that published it, or `core`. */
+  source: string;
+}
+
+export interface JobDescription {
+  /** A human interval ("1 hour"). */
+  every?: string;
+  /** A cron expression of five fields. */
+  cron?: string;
+  /** IANA zone for `cron`; UTC when absent. */
+  timezone?: string;
+  /** Runs of this job at the same time, in one process. Default 1. */
+  concurrency?: number;
+  /** Tries after the first failed one. Default 3. */
+  retries?: number;
+}
+
+/** What `definePlugin` declared, as data. */
+export interface GuestDescription {
+  /** "GET /notes/:id", in order. */
+  routes: readonly string[];
+  /** Whether there is a web-standard `fetch` handler behind the routes. */
+  fetch: boolean;
+  actions: Readonly<Record<string, { input?: Json; description?: string }>>;
+  jobs: Readonly<Record<string, JobDescription>>;
+  /** Event names or patterns with a `*` as the last segment. */
+  events: readonly string[];
+}
+
+/** An error that leaves the isolate. `code` is a name the guest gives; the core treats all of it as text. */
+export interface GuestError {
+  name: string;
+  message: string;
+  code?: string;
+  /** The stack as the isolate printed it, positions in the bundle. */
+  stack?: string;
+}

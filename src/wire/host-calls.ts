@@ -1,0 +1,78 @@
+// The table of host calls: everything a guest can ask of the core, each bound to the permission it needs.
+// What is not in this table does not exist; what is not granted is not handed out (core/plugins/grants.ts).
+import type { Json } from "./json.ts";
+
+/** `utf8`: the string is the text itself. `latin1`: each code unit is one byte. */
+export type BodyEncoding = "utf8" | "latin1";
+
+export type Row = Record<string, Json>;
+
+export interface HostCalls {
+  /** One statement with `$1` parameters; always the extended protocol. `transaction` is an id from `db.begin`. */
+  "db.query": {
+    args: { text: string; params: readonly Json[]; transaction?: number };
+    reply: { rows: readonly Row[]; rowCount: number };
+  };
+  "db.begin": { args: { isolation?: "read committed" | "repeatable read" | "serializable" }; reply: number };
+  "db.end": { args: { transaction: number; commit: boolean }; reply: null };
+
+  "cache.get": { args: { key: string }; reply: { hit: true; value: Json } | { hit: false } };
+  "cache.set": { args: { key: string; value: Json; ttlMs?: number; tags?: readonly string[] }; reply: null };
+  "cache.delete": { args: { keys?: readonly string[]; tags?: readonly string[] }; reply: null };
+
+  /** Enqueues one run of a job that this plugin defines. `unique`: at most one waiting job with this key. */
+  "jobs.enqueue": {
+    args: { name: string; data: Json; delayMs?: number; at?: string; unique?: string; priority?: number };
+    reply: { id: string };
+  };
+  "jobs.cancel": { args: { id: string }; reply: { cancelled: boolean } };
+
+  "events.publish": { args: { name: string; payload: Json }; reply: null };
+
+  /** Runs an action of another plugin. */
+  "actions.call": { args: { plugin: string; action: string; input: Json }; reply: Json };
+
+  "fetch.request": {
+    args: {
+      url: string;
+      method: string;
+      headers: readonly (readonly [string, string])[];
+      body?: string;
+      encoding?: BodyEncoding;
+      redirect: "follow" | "error" | "manual";
+    };
+    reply: {
+      url: string;
+      status: number;
+      statusText: string;
+      redirected: boolean;
+      headers: readonly (readonly [string, string])[];
+      body: string;
+      encoding: BodyEncoding;
+    };
+  };
+
+  "secrets.get": { args: { name: string }; reply: string };
+}
+
+export type HostCallName = keyof HostCalls;
+
+/** The permissions a manifest can ask for. */
+export const permissionNames = ["database", "cache", "jobs", "fetch", "call", "events", "secrets"] as const;
+export type PermissionName = (typeof permissionNames)[number];
+
+/** Which permission a host call needs. */
+export const permissionOf: Readonly<Record<HostCallName, PermissionName>> = {
+  "db.query": "database",
+  "db.begin": "database",
+  "db.end": "database",
+  "cache.get": "cache",
+  "cache.set": "cache",
+  "cache.delete": "cache",
+  "jobs.enqueue": "jobs",
+  "jobs.cancel": "jobs",
+  "events.publish": "events",
+  "actions.call": "call",
+  "fetch.request": "fetch",
+  "secrets.get": "secrets",
+};

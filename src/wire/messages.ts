@@ -1,0 +1,193 @@
+// The records' texts. The first character tells the kind, a head line of space-separated fields follows, then the rest by length.
+// Heads hold numbers and fixed words only; whatever a stranger chose (URL, names, headers, bodies) stands behind the head.
+import type { BodyEncoding } from "./host-calls.ts";
+import type { GuestCallKind, GuestRequest, GuestResponse } from "./guest-calls.ts";
+
+/** Core to guest. */
+export type CoreMessage =
+  /** First record of every isolate; answered by `value` 0 with a GuestDescription, or `error` 0. */
+  | { kind: "boot"; json: string }
+  | { kind: "request"; id: number; timeoutMs: number; request: GuestRequest }
+  | { kind: "call"; id: number; timeoutMs: number; call: GuestCallKind; name: string; json: string }
+  /** Answer to a host call. */
+  | { kind: "reply"; id: number; json: string }
+  | { kind: "failure"; id: number; json: string }
+  /** The caller has gone or the deadline has passed: fires the call's AbortSignal; no answer is awaited. */
+  | { kind: "abort"; id: number };
+
+/** Guest to core. */
+export type GuestMessage =
+  | { kind: "response"; id: number; response: GuestResponse }
+  /** A call's result; JSON. */
+  | { kind: "value"; id: number; json: string }
+  /** A request or call failed; JSON of a GuestError. */
+  | { kind: "error"; id: number; json: string }
+  /** `call` is the id of the request or call on whose behalf it is made; 0: the plugin's own. */
+  | { kind: "host-call"; id: number; call: number; name: string; json: string }
+  /** The guest no longer waits for a host call. */
+  | { kind: "cancel"; id: number }
+  /** JSON of { message, fields }. */
+  | { kind: "log"; level: "debug" | "info" | "warn" | "error"; json: string };
+
+const levels = ["debug", "info", "warn", "error"] as const;
+const callKinds = ["start", "stop", "action", "job", "event"] as const;
+
+export function encodeCoreMessage(message: CoreMessage): string {
+  switch (message.kind) {
+    case "boot":
+      return `B\n${message.json}`;
+    case "request": {
+      const { method, url, headers, body, encoding } = message.request;
+      const head = headers.join("\n");
+      return `Q${message.id} ${message.timeoutMs} ${encoding} ${method.length} ${url.length} ${head.length}\n${method}${url}${head}${body}`;
+    }
+    case "call":
+      return `C${message.id} ${message.timeoutMs} ${message.call} ${message.name.length}\n${message.name}${message.json}`;
+    case "reply":
+      return `R${message.id}\n${message.json}`;
+    case "failure":
+      return `F${message.id}\n${message.json}`;
+    case "abort":
+      return `A${message.id}\n`;
+  }
+}
+
+/** Throws a `SyntaxError` on a record that is none. Header texts stay one string until somebody reads them: see `splitHeaders`. */
+export function decodeCoreMessage(record: string): CoreMessage | LazyRequest {
+  const { fields, rest } = split(record);
+  switch (record[0]) {
+    case "B":
+      return { kind: "boot", json: rest };
+    case "Q": {
+      const methodEnd = count(fields[3]);
+      const urlEnd = methodEnd + count(fields[4]);
+      const headEnd = urlEnd + count(fields[5]);
+      return {
+        kind: "lazy-request",
+        id: count(fields[0]),
+        timeoutMs: count(fields[1]),
+        encoding: bodyEncoding(fields[2]),
+        method: rest.slice(0, methodEnd),
+        url: rest.slice(methodEnd, urlEnd),
+        head: rest.slice(urlEnd, headEnd),
+        body: rest.slice(headEnd),
+      };
+    }
+    case "C": {
+      const nameEnd = count(fields[3]);
+      return {
+        kind: "call",
+        id: count(fields[0]),
+        timeoutMs: count(fields[1]),
+        call: oneOf(callKinds, fields[2]),
+        name: rest.slice(0, nameEnd),
+        json: rest.slice(nameEnd),
+      };
+    }
+    case "R":
+      return { kind: "reply", id: count(fields[0]), json: rest };
+    case "F":
+      return { kind: "failure", id: count(fields[0]), json: rest };
+    case "A":
+      return { kind: "abort", id: count(fields[0]) };
+    default:
+      throw new SyntaxError("unknown record");
+  }
+}
+
+export interface LazyRequest {
+  kind: "lazy-request";
+  id: number;
+  timeoutMs: number;
+  encoding: BodyEncoding;
+  method: string;
+  url: string;
+  head: string;
+  body: string;
+}
+
+export function encodeGuestMessage(message: GuestMessage): string {
+  switch (message.kind) {
+    case "response": {
+      const { status, headers, body, encoding } = message.response;
+      const head = headers.join("\n");
+      return `P${message.id} ${status} ${encoding} ${head.length}\n${head}${body}`;
+    }
+    case "value":
+      return `V${message.id}\n${message.json}`;
+    case "error":
+      return `E${message.id}\n${message.json}`;
+    case "host-call":
+      return `H${message.id} ${message.call} ${message.name}\n${message.json}`;
+    case "cancel":
+      return `X${message.id}\n`;
+    case "log":
+      return `L${message.level}\n${message.json}`;
+  }
+}
+
+/** Throws a `SyntaxError` on a record that is none; every field is checked, since a guest may have written it. */
+export function decodeGuestMessage(record: string): GuestMessage {
+  const { fields, rest } = split(record);
+  switch (record[0]) {
+    case "P": {
+      const headEnd = count(fields[3]);
+      const status = count(fields[1]);
+      if (status < 200 || status > 599 || headEnd > rest.length) throw new SyntaxError("malformed response");
+      return {
+        kind: "response",
+        id: count(fields[0]),
+        response: {
+          status,
+          encoding: bodyEncoding(fields[2]),
+          headers: splitHeaders(rest.slice(0, headEnd)),
+          body: rest.slice(headEnd),
+        },
+      };
+    }
+    case "V":
+      return { kind: "value", id: count(fields[0]), json: rest };
+    case "E":
+      return { kind: "error", id: count(fields[0]), json: rest };
+    case "H":
+      return {
+        kind: "host-call",
+        id: count(fields[0]),
+        call: count(fields[1]),
+        name: fields[2] ?? "",
+        json: rest,
+      };
+    case "X":
+      return { kind: "cancel", id: count(fields[0]) };
+    case "L":
+      return { kind: "log", level: oneOf(levels, fields[0]), json: rest };
+    default:
+      throw new SyntaxError("unknown record");
+  }
+}
+
+/** "name\nvalue\nname\nvalue" as a flat list. */
+export function splitHeaders(head: string): string[] {
+  return head === "" ? [] : head.split("\n");
+}
+
+function split(record: string): { fields: string[]; rest: string } {
+  const end = record.indexOf("\n");
+  if (end < 1) throw new SyntaxError("record without a head");
+  return { fields: record.slice(1, end).split(" "), rest: record.slice(end + 1) };
+}
+
+function count(field: string | undefined): number {
+  if (field === undefined || !/^\d{1,15}$/.test(field)) throw new SyntaxError("not a number");
+  return Number(field);
+}
+
+function bodyEncoding(field: string | undefined): BodyEncoding {
+  return oneOf(["utf8", "latin1"] as const, field);
+}
+
+function oneOf<T extends string>(known: readonly T[], field: string | undefined): T {
+  const found = known.find((candidate) => candidate === field);
+  if (found === undefined) throw new SyntaxError("unknown word");
+  return found;
+}
