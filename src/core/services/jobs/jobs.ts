@@ -26,6 +26,7 @@ export interface JobsService extends Service {
   /**
    * Makes `run` the handler of a plugin's jobs and sets its schedules to exactly those described: schedules that are gone are removed.
    * Binding again replaces (reload). Returns the undo: afterwards nothing of it is claimed here any more; waiting one-off jobs stay.
+   * The undo of a binding that was replaced does nothing.
    */
   bind(
     plugin: string,

@@ -1,0 +1,105 @@
+// The listening socket: where it listens, how it moves from a taken default port, how it drains.
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { withDeadline } from "../base/deadline.ts";
+import { systemCode, XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import type { ServerConfig } from "../config/config.ts";
+import { portHolder } from "./port-holder.ts";
+
+const portsToTry = 20;
+
+export interface HttpServer {
+  /** `http://127.0.0.1:8082` */
+  readonly address: string;
+  /** Stops accepting, then waits for requests under way up to `drainMs`; what is left is cut. */
+  close(drainMs: number): Promise<void>;
+}
+
+export async function listen(
+  config: ServerConfig,
+  handler: RequestListener,
+  logger: Logger,
+): Promise<HttpServer> {
+  const server = createServer(
+    { requestTimeout: config.requestTimeoutMs, headersTimeout: config.headersTimeoutMs },
+    handler,
+  );
+  server.maxConnections = config.maxConnections;
+  const port = await bind(server, config);
+  if (port !== config.port && config.port !== 0) {
+    logger.warn(
+      { port: config.port, holder: await portHolder(config.port) },
+      `port ${config.port} is taken; moved to ${port}`,
+    );
+  }
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  return {
+    address: `http://${host}:${port}`,
+    close: (drainMs) => drain(server, drainMs),
+  };
+}
+
+/** Binds the port; a taken default port gives way to the next free one, an explicit one is an error. */
+async function bind(server: Server, config: ServerConfig): Promise<number> {
+  const last = config.portExplicit || config.port === 0 ? config.port : config.port + portsToTry - 1;
+  for (let port = config.port; port <= last; port += 1) {
+    try {
+      await listenOn(server, port, config.host);
+      return (server.address() as AddressInfo).port;
+    } catch (error) {
+      if (systemCode(error) !== "EADDRINUSE") throw unbindable(error, config.host, port);
+    }
+  }
+  throw await taken(config, last);
+}
+
+function listenOn(server: Server, port: number, host: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(port, host, () => {
+    server.off("error", reject);
+    resolve();
+  });
+  return promise;
+}
+
+async function taken(config: ServerConfig, last: number): Promise<XcoreError> {
+  const holder = await portHolder(config.port);
+  const held = holder === undefined ? "" : ` by ${holder}`;
+  const what =
+    last === config.port
+      ? `port ${config.port} is taken${held}`
+      : `ports ${config.port} to ${last} are all taken (${config.port}${held})`;
+  return new XcoreError("PORT_TAKEN", what, {
+    hint: "Stop that process, or choose another port with --port or server.port in integration.yaml.",
+  });
+}
+
+function unbindable(error: unknown, host: string, port: number): XcoreError {
+  const reasons: Record<string, string> = {
+    EACCES: `port ${port} needs more rights than this user has`,
+    EADDRNOTAVAIL: `this machine has no address ${host}`,
+    ENOTFOUND: `the host '${host}' is not known`,
+  };
+  const message = reasons[systemCode(error) ?? ""] ?? `can't listen on ${host}:${port}`;
+  return new XcoreError("PORT_TAKEN", message, {
+    hint: "Choose another with --host and --port, or server.host and server.port in integration.yaml.",
+    cause: error,
+  });
+}
+
+async function drain(server: Server, drainMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  try {
+    await withDeadline(promise, { ms: Math.max(drainMs, 1), code: "PLUGIN_TIMEOUT", message: "drain" });
+  } catch {
+    server.closeAllConnections();
+    await promise;
+  } finally {
+    clearInterval(idle);
+  }
+}

@@ -1,0 +1,72 @@
+// Everything that is known of a plugin before an isolate is opened: manifest, approval, options, bundle.
+import semver from "semver";
+import type { Json } from "../../wire/json.ts";
+import { XcoreError } from "../base/error.ts";
+import type { Limits } from "../base/limits.ts";
+import type { Config, Permissions } from "../config/config.ts";
+import type { Bundle, Bundler } from "../sandbox/bundle.ts";
+import { effectiveLimits, effectivePermissions } from "./approval.ts";
+import type { Manifest } from "./manifest.ts";
+import { checkedOptions } from "./options.ts";
+import type { CatalogEntry } from "./catalog.ts";
+
+export interface Build {
+  readonly entry: CatalogEntry;
+  readonly manifest: Manifest;
+  /** `notes@1.0.0` */
+  readonly label: string;
+  readonly permissions: Permissions;
+  readonly limits: Limits;
+  readonly config: Readonly<Record<string, Json>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly bundle: Bundle;
+}
+
+export interface BuildSources {
+  config: Config;
+  /** What xcore.lock approved; undefined for the workspace's own plugins. */
+  approval: Permissions | undefined;
+  xcoreVersion: string;
+  bundler: Bundler;
+}
+
+/** Checks what the manifest asks for against what the installation allows, then bundles. Runs nothing of the plugin. */
+export async function buildPlugin(
+  entry: CatalogEntry,
+  manifest: Manifest,
+  sources: BuildSources,
+): Promise<Build> {
+  if (!semver.satisfies(sources.xcoreVersion, manifest.xcore, { includePrerelease: true })) {
+    throw new XcoreError(
+      "PLUGIN_INCOMPATIBLE",
+      `plugin '${manifest.name}' asks for xcore ${manifest.xcore}; this is ${sources.xcoreVersion}`,
+      { hint: "Install a version of the plugin that fits, or update xcore." },
+    );
+  }
+  const permissions = effectivePermissions(manifest, sources.approval, sources.config);
+  return {
+    entry,
+    manifest,
+    label: `${manifest.name}@${manifest.version}`,
+    permissions,
+    limits: effectiveLimits(manifest, sources.config),
+    config: checkedOptions(manifest, sources.config),
+    secrets: secretsOf(manifest.name, permissions, sources.config),
+    bundle: await sources.bundler.rebuild(),
+  };
+}
+
+function secretsOf(name: string, permissions: Permissions, config: Config): Readonly<Record<string, string>> {
+  const given = config.plugins[name]?.secrets ?? {};
+  const missing = permissions.secrets.filter((secret) => !Object.hasOwn(given, secret));
+  if (missing.length > 0) {
+    throw new XcoreError(
+      "PLUGIN_CONFIG",
+      `plugin '${name}' needs the secret ${missing.map((one) => `'${one}'`).join(", ")}`,
+      {
+        hint: `Add plugins.${name}.secrets.${missing[0]}: \${${missing[0]}} to integration.yaml and set the variable.`,
+      },
+    );
+  }
+  return Object.fromEntries(permissions.secrets.map((secret) => [secret, given[secret] ?? ""]));
+}

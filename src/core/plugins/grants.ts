@@ -1,0 +1,93 @@
+// Where services and sandbox meet: one table of host calls per revision, holding only what was granted.
+import { permissionOf, type HostCallName, type PermissionName } from "../../wire/host-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import { XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import type { Permissions } from "../config/config.ts";
+import type { HostCall } from "../sandbox/sandbox.ts";
+import type { Facade, HostCallHandler, PluginIdentity, Service } from "../services/service.ts";
+
+export interface Grants extends AsyncDisposable {
+  readonly permissions: readonly PermissionName[];
+  handle(call: HostCall): Promise<Json>;
+}
+
+/** What a permission gives access to: a service's facade, or a facade the plugins floor makes itself. */
+export interface GrantSources {
+  service(name: string): Service | undefined;
+  /** Calls that no service answers: actions, fetch, secrets. */
+  own(plugin: PluginIdentity): Facade["calls"];
+  logger: Logger;
+}
+
+const serviceOf: Partial<Record<PermissionName, string>> = {
+  database: "database",
+  cache: "cache",
+  jobs: "jobs",
+  events: "events",
+};
+
+export async function openGrants(plugin: PluginIdentity, sources: GrantSources): Promise<Grants> {
+  const permissions = grantedNames(plugin.permissions);
+  const facades = new AsyncDisposableStack();
+  const table = new Map<string, HostCallHandler>();
+  const add = (calls: Facade["calls"]): void => {
+    for (const [name, handler] of Object.entries(calls)) {
+      if (permissions.includes(permissionOf[name as HostCallName])) table.set(name, handler);
+    }
+  };
+  try {
+    for (const permission of permissions) {
+      const serviceName = serviceOf[permission];
+      if (serviceName === undefined) continue;
+      const service = sources.service(serviceName);
+      if (service === undefined) {
+        throw new XcoreError(
+          "SERVICE_UNAVAILABLE",
+          `plugin '${plugin.name}' asks for '${permission}', but this server has no service '${serviceName}'`,
+          { hint: `Declare services.${serviceName} in integration.yaml.` },
+        );
+      }
+      add(facades.use(await service.forPlugin(plugin)).calls);
+    }
+    add(sources.own(plugin));
+  } catch (error) {
+    await facades.disposeAsync();
+    throw error;
+  }
+  return {
+    permissions,
+    handle(call) {
+      const handler = table.get(call.name);
+      if (handler === undefined) return Promise.reject(denied(plugin.name, call.name, sources.logger));
+      return handler(call.args, call);
+    },
+    [Symbol.asyncDispose]: () => facades.disposeAsync(),
+  };
+}
+
+/** The names of the permissions that hold anything. */
+export function grantedNames(permissions: Permissions): PermissionName[] {
+  const granted: Record<PermissionName, boolean> = {
+    database: permissions.database,
+    cache: permissions.cache,
+    jobs: permissions.jobs,
+    fetch: permissions.fetch.length > 0,
+    call: permissions.call.length > 0,
+    events: permissions.events.publish.length + permissions.events.subscribe.length > 0,
+    secrets: permissions.secrets.length > 0,
+  };
+  return (Object.keys(granted) as PermissionName[]).filter((name) => granted[name]);
+}
+
+function denied(plugin: string, call: string, logger: Logger): XcoreError {
+  const permission = Object.hasOwn(permissionOf, call) ? permissionOf[call as HostCallName] : undefined;
+  logger.warn({ plugin, call: call.slice(0, 64), permission }, "host call denied");
+  if (permission === undefined) {
+    return new XcoreError("PERMISSION_UNDECLARED", `plugin '${plugin}': there is no host call of that name`);
+  }
+  return new XcoreError(
+    "PERMISSION_UNDECLARED",
+    `plugin '${plugin}': permission '${permission}' is not declared in plugin.yaml; add it and run xcore plugin approve ${plugin}`,
+  );
+}

@@ -1,0 +1,271 @@
+// One plugin's life: its state, its living revision, and how one revision follows another without a gap.
+import type { GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import { sleep, withDeadline } from "../base/deadline.ts";
+import { asXcoreError, XcoreError } from "../base/error.ts";
+import { Meter } from "../base/meter.ts";
+import { SerialQueue } from "../base/queue.ts";
+import type { CallOptions } from "../sandbox/sandbox.ts";
+import type { PluginState } from "../status.ts";
+import { Backoff } from "./backoff.ts";
+import type { Build } from "./build.ts";
+import type { CatalogEntry } from "./catalog.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { Revision, type RevisionSources } from "./revision.ts";
+import { transition } from "./transitions.ts";
+
+export interface PluginSources extends RevisionSources {
+  /** Reads manifest and code; runs nothing. */
+  build(entry: CatalogEntry): Promise<Build>;
+  /** Called before the isolate is opened: dependencies are there, migrations are applied. */
+  prepare(build: Build): Promise<void>;
+  group(build: Build): string;
+}
+
+export class Plugin {
+  readonly name: string;
+  readonly meter = new Meter();
+  readonly #sources: PluginSources;
+  readonly #queue = new SerialQueue();
+  readonly #backoff = new Backoff();
+  readonly #retiring = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  #state: PluginState = "installed";
+  #reason: XcoreError | undefined;
+  #entry: CatalogEntry;
+  #current: Revision | undefined;
+  #limiter: RateLimiter | undefined;
+  #revisions = 0;
+  #restarts = 0;
+  /** The load under way, for requests that may wait for it. */
+  #opening: Promise<void> | undefined;
+  #wish: Promise<void> | undefined;
+  /** It took a shared host down: from then on it lives alone. */
+  #evicted = false;
+
+  constructor(entry: CatalogEntry, sources: PluginSources) {
+    this.name = entry.name;
+    this.#entry = entry;
+    this.#sources = sources;
+  }
+
+  get state(): PluginState {
+    return this.#state;
+  }
+
+  get reason(): XcoreError | undefined {
+    return this.#reason;
+  }
+
+  get entry(): CatalogEntry {
+    return this.#entry;
+  }
+
+  get current(): Revision | undefined {
+    return this.#current;
+  }
+
+  get revisions(): number {
+    return this.#revisions;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /**
+   * Loads the plugin, or loads a new revision beside the living one and switches. On failure the living one stays.
+   * Wishes that come while one waits for its turn share its promise. Rejects with the reason.
+   */
+  load(entry: CatalogEntry = this.#entry): Promise<void> {
+    this.#entry = entry;
+    this.#backoff.reset();
+    this.#wish ??= this.#queue.run(() => {
+      this.#wish = undefined;
+      return this.#open();
+    });
+    return this.#wish;
+  }
+
+  /** Notes why it can't even be tried. */
+  refuse(reason: XcoreError): void {
+    this.#reason = reason;
+    if (this.#current === undefined && this.#state !== "failed") this.#to("failed");
+  }
+
+  /** Drains and ends the living revision. */
+  unload(): Promise<void> {
+    return this.#queue.run(async () => {
+      const revision = this.#current;
+      if (revision === undefined) {
+        if (this.#state !== "stopped" && this.#state !== "installed") this.#to("stopped");
+        return;
+      }
+      this.#to("draining");
+      this.#current = undefined;
+      await revision.unmount();
+      await revision.retire({ drain: true });
+      if (this.#state === "draining") this.#to("stopped");
+    });
+  }
+
+  /** Ends everything; no restart follows. */
+  async close(options: { drain: boolean }): Promise<void> {
+    this.#closing.abort();
+    await this.#queue.run(async () => {
+      const revision = this.#current;
+      this.#current = undefined;
+      if (revision === undefined) return;
+      await revision.unmount();
+      await (options.drain ? revision.retire({ drain: true }) : revision.close());
+    });
+    await Promise.allSettled(this.#retiring);
+  }
+
+  /** Answers one HTTP request. A GET or HEAD that a neighbour's crash cut off is tried once more. */
+  async request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+    if (this.#limiter?.take() === false) {
+      throw new XcoreError("PLUGIN_RATE_LIMIT", `plugin '${this.name}' answers no more than its rate limit`, {
+        details: { retryAfterSeconds: this.#limiter.retryAfterSeconds() },
+      });
+    }
+    const revision = this.#current ?? (await this.#ready(options.timeoutMs));
+    try {
+      return await revision.track(() => revision.sandbox.request(request, options));
+    } catch (error) {
+      const repeatable = request.method === "GET" || request.method === "HEAD";
+      if (!repeatable || !(error instanceof XcoreError) || error.code !== "PLUGIN_CRASHED") throw error;
+      const next = await this.#ready(options.timeoutMs);
+      return await next.track(() => next.sandbox.request(request, options));
+    }
+  }
+
+  async action(name: string, input: Json, options: CallOptions): Promise<Json> {
+    const revision = this.#current ?? (await this.#ready(options.timeoutMs));
+    if (!Object.hasOwn(revision.sandbox.description.actions, name)) {
+      const known = Object.keys(revision.sandbox.description.actions);
+      throw new XcoreError("ACTION_NOT_FOUND", `plugin '${this.name}' has no action '${name}'`, {
+        hint: known.length === 0 ? "It offers no actions." : `It offers: ${known.join(", ")}.`,
+      });
+    }
+    return await revision.track(() => revision.sandbox.call("action", name, input, options));
+  }
+
+  /** The living revision, or the one that is being opened right now. */
+  async #ready(timeoutMs: number): Promise<Revision> {
+    if (this.#current === undefined && this.#opening !== undefined) {
+      await withDeadline(
+        this.#opening.catch(() => undefined),
+        { ms: timeoutMs, code: "PLUGIN_NOT_READY", message: `plugin '${this.name}' is still loading` },
+      );
+    }
+    if (this.#current !== undefined) return this.#current;
+    const code = this.#state === "quarantined" ? "PLUGIN_QUARANTINED" : "PLUGIN_NOT_READY";
+    throw new XcoreError(
+      code,
+      `plugin '${this.name}' is ${this.#state}${this.#reason === undefined ? "" : `: ${this.#reason.message}`}`,
+      {
+        hint: `See xcore plugin info ${this.name}; load it again with xcore plugin reload ${this.name}.`,
+        ...(this.#reason === undefined ? {} : { details: { reason: this.#reason.code } }),
+      },
+    );
+  }
+
+  #open(known?: Build): Promise<void> {
+    if (this.#closing.signal.aborted) return Promise.resolve();
+    this.#opening = this.#openRevision(known).finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #openRevision(known?: Build): Promise<void> {
+    const old = this.#current;
+    if (old === undefined) this.#to("loading");
+    const number = this.#revisions + 1;
+    try {
+      const build = known ?? (await this.#sources.build(this.#entry));
+      await this.#sources.prepare(build);
+      const revision = await Revision.open(
+        {
+          build,
+          number,
+          group: this.#evicted ? `own:${this.name}` : this.#sources.group(build),
+          onEnd: (reason) => this.#ended(number, reason),
+        },
+        this.#sources,
+      );
+      await revision.mount();
+      this.#revisions = number;
+      this.#current = revision;
+      this.#reason = undefined;
+      this.#limiter = build.limits.rate === undefined ? undefined : new RateLimiter(build.limits.rate);
+      if (this.#state !== "ready") this.#to("ready");
+      if (old !== undefined) this.#replace(old);
+      this.#sources.logger.info(
+        { plugin: this.name, version: build.manifest.version, revision: number },
+        "plugin ready",
+      );
+    } catch (error) {
+      this.#reason = asXcoreError(error);
+      if (this.#current === undefined) this.#to("failed");
+      throw this.#reason;
+    }
+  }
+
+  #replace(old: Revision): void {
+    const retired = old
+      .unmount()
+      .then(() => old.retire({ drain: true }))
+      .finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
+  }
+
+  /** The living revision's sandbox ended by itself: back off, then open the same build again. */
+  #ended(number: number, reason: XcoreError): void {
+    const revision = this.#current;
+    if (revision?.number !== number || this.#closing.signal.aborted) return;
+    this.#current = undefined;
+    this.#reason = reason;
+    this.#to("failed");
+    this.#retiring.add(revision.close());
+    const bystander = reason.code === "PLUGIN_CRASHED";
+    if (reason.details["killedHost"] === true && !bystander) this.#evicted = true;
+    const delayMs = bystander ? 0 : this.#backoff.crashed();
+    const fields = { plugin: this.name, code: reason.code, ...reason.details };
+    if (delayMs === "quarantine") {
+      this.#to("quarantined");
+      this.#sources.logger.error(fields, `${reason.message}; quarantined after repeated crashes`);
+      return;
+    }
+    this.#sources.logger.error({ ...fields, restartInMs: delayMs }, reason.message);
+    this.#restarts += 1;
+    const restart = this.#restart(revision.build, delayMs).finally(() => {
+      if (this.#opening === restart) this.#opening = undefined;
+    });
+    if (bystander) this.#opening = restart;
+  }
+
+  async #restart(build: Build, delayMs: number): Promise<void> {
+    try {
+      if (delayMs > 0) await sleep(delayMs, this.#closing.signal);
+      await this.#queue.run(async () => {
+        if (this.#state === "failed") await this.#open(build);
+      });
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#afterFailedRestart(build, asXcoreError(error));
+    }
+  }
+
+  #afterFailedRestart(build: Build, reason: XcoreError): void {
+    this.#sources.logger.error({ plugin: this.name, code: reason.code }, `restart failed: ${reason.message}`);
+    const delayMs = this.#backoff.crashed();
+    if (delayMs === "quarantine") this.#to("quarantined");
+    else void this.#restart(build, delayMs);
+  }
+
+  #to(state: PluginState): void {
+    this.#state = transition(this.#state, state);
+  }
+}

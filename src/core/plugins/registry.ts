@@ -1,0 +1,172 @@
+// All plugins of a server: found, loaded in waves, looked up by name, kept in step with folder and lock file.
+import type { Json } from "../../wire/json.ts";
+import { asXcoreError, errorData, XcoreError } from "../base/error.ts";
+import { suggestion } from "../base/nearest.ts";
+import type { Logger } from "../base/log.ts";
+import type { CatalogEntry } from "./catalog.ts";
+import { cycleThrough } from "./dependencies.ts";
+import { Plugin, type PluginSources } from "./plugin.ts";
+
+export interface RegistrySources {
+  plugin: PluginSources;
+  /** Reads plugins folder and lock file anew. */
+  catalog(): Promise<CatalogEntry[]>;
+  enabled(name: string): boolean;
+  logger: Logger;
+}
+
+export interface SyncOutcome {
+  loaded: string[];
+  reloaded: string[];
+  unloaded: string[];
+  failed: { name: string; code: string; message: string }[];
+}
+
+export class PluginRegistry {
+  readonly #sources: RegistrySources;
+  readonly #plugins = new Map<string, Plugin>();
+
+  constructor(sources: RegistrySources) {
+    this.#sources = sources;
+  }
+
+  /** For the hot path: no error, no allocation. */
+  find(name: string): Plugin | undefined {
+    return this.#plugins.get(name);
+  }
+
+  get(name: string): Plugin {
+    const found = this.#plugins.get(name);
+    if (found !== undefined) return found;
+    throw new XcoreError("PLUGIN_NOT_FOUND", `there is no plugin '${name}'`, {
+      hint: capitalised(suggestion(name, this.#plugins.keys())),
+    });
+  }
+
+  list(): Plugin[] {
+    return [...this.#plugins.values()].sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** Loads every enabled plugin, each as soon as those it needs are up. One that fails is logged and fails alone. */
+  async loadAll(): Promise<void> {
+    const entries = await this.#enabledEntries();
+    for (const entry of entries) this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
+    await this.#loadInWaves(entries);
+  }
+
+  /** Brings what runs in step with what is on disk; `touched` names plugins whose files changed. */
+  async sync(touched: ReadonlySet<string> = new Set()): Promise<SyncOutcome> {
+    const entries = await this.#enabledEntries();
+    const outcome: SyncOutcome = { loaded: [], reloaded: [], unloaded: [], failed: [] };
+    const names = new Set(entries.map((entry) => entry.name));
+    for (const plugin of this.list()) {
+      if (names.has(plugin.name)) continue;
+      await plugin.unload();
+      this.#plugins.delete(plugin.name);
+      outcome.unloaded.push(plugin.name);
+    }
+    const fresh = entries.filter((entry) => !this.#plugins.has(entry.name));
+    const changed = entries.filter((entry) => {
+      const plugin = this.#plugins.get(entry.name);
+      return plugin !== undefined && (touched.has(entry.name) || plugin.entry.folder !== entry.folder);
+    });
+    for (const entry of fresh) this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
+    const failures = await this.#loadInWaves([...fresh, ...changed]);
+    for (const entry of [...fresh, ...changed]) {
+      const failure = failures.get(entry.name);
+      const { code, message } = errorData(failure);
+      if (failure !== undefined) outcome.failed.push({ name: entry.name, code, message });
+      else (fresh.includes(entry) ? outcome.loaded : outcome.reloaded).push(entry.name);
+    }
+    return outcome;
+  }
+
+  /** Reads the catalog again for one plugin and loads it, or reloads it when it lives. */
+  async load(name: string): Promise<Plugin> {
+    const entry = (await this.#sources.catalog()).find((candidate) => candidate.name === name);
+    const plugin = this.#plugins.get(name) ?? (entry && new Plugin(entry, this.#sources.plugin));
+    if (entry === undefined || plugin === undefined) return this.get(name);
+    this.#plugins.set(name, plugin);
+    await plugin.load(entry);
+    return plugin;
+  }
+
+  async unload(name: string): Promise<Plugin> {
+    const plugin = this.get(name);
+    const dependants = this.list().filter(
+      (other) =>
+        other.state === "ready" && Object.hasOwn(other.current?.build.manifest.dependencies ?? {}, name),
+    );
+    if (dependants.length > 0) {
+      throw new XcoreError(
+        "PLUGIN_DEPENDENCY",
+        `plugin '${name}' is needed by ${dependants.map((one) => `'${one.name}'`).join(", ")}`,
+        {
+          hint: "Unload those first.",
+        },
+      );
+    }
+    await plugin.unload();
+    return plugin;
+  }
+
+  /** Runs an action on behalf of somebody; permissions of the caller are the caller's matter. */
+  call(
+    name: string,
+    action: string,
+    input: Json,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Json> {
+    return this.get(name).action(action, input, options);
+  }
+
+  async close(options: { drain: boolean }): Promise<void> {
+    await Promise.all(this.list().map((plugin) => plugin.close(options)));
+  }
+
+  async #enabledEntries(): Promise<CatalogEntry[]> {
+    return (await this.#sources.catalog()).filter((entry) => this.#sources.enabled(entry.name));
+  }
+
+  async #loadInWaves(entries: CatalogEntry[]): Promise<Map<string, XcoreError>> {
+    const byName = new Map(entries.map((entry) => [entry.name, entry]));
+    const needs = (name: string): string[] => Object.keys(byName.get(name)?.manifest?.dependencies ?? {});
+    const failures = new Map<string, XcoreError>();
+    const loads = new Map<string, Promise<void>>();
+    const load = (entry: CatalogEntry): Promise<void> => {
+      const known = loads.get(entry.name);
+      if (known !== undefined) return known;
+      const cycle = cycleThrough(entry.name, needs);
+      const inner = cycle === undefined ? needs(entry.name).flatMap((name) => byName.get(name) ?? []) : [];
+      const loading = Promise.all(inner.map(load))
+        .then(() => {
+          if (cycle === undefined) return this.get(entry.name).load(entry);
+          const reason = cycleFault(entry.name, cycle);
+          this.get(entry.name).refuse(reason);
+          throw reason;
+        })
+        .catch((error: unknown) => {
+          const reason = asXcoreError(error);
+          failures.set(entry.name, reason);
+          this.#sources.logger.error(
+            { plugin: entry.name, code: reason.code, hint: reason.hint },
+            reason.message,
+          );
+        });
+      loads.set(entry.name, loading);
+      return loading;
+    };
+    await Promise.all(entries.map(load));
+    return failures;
+  }
+}
+
+function cycleFault(name: string, cycle: string[]): XcoreError {
+  return new XcoreError("PLUGIN_DEPENDENCY", `plugin '${name}' depends on itself: ${cycle.join(" -> ")}`, {
+    hint: "Break the cycle: let one of them publish an event instead.",
+  });
+}
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replace("?.", "?");
+}

@@ -1,0 +1,196 @@
+// One loaded build of a plugin: its isolate, its grants, its jobs and subscriptions, and how all of it ends.
+import type { EventDelivery, JobRun } from "../../wire/guest-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { messageOf, XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import type { Sandbox, SandboxPool } from "../sandbox/sandbox.ts";
+import type { EventsService } from "../services/events/events.ts";
+import type { JobsService } from "../services/jobs/jobs.ts";
+import type { PluginIdentity } from "../services/service.ts";
+import type { Build } from "./build.ts";
+import { openGrants, type Grants, type GrantSources } from "./grants.ts";
+import { matches } from "./patterns.ts";
+
+const startTimeoutMs = 10_000;
+const stopTimeoutMs = 2_000;
+/** Jobs may run longer than requests: the heartbeat of the jobs service keeps them claimed. */
+const jobTimeoutMs = 300_000;
+
+export interface RevisionSources {
+  sandboxes: SandboxPool;
+  grants: GrantSources;
+  jobs(): JobsService;
+  events(): EventsService;
+  logger: Logger;
+  /** How long a revision that was replaced may finish its requests. */
+  drainMs: number;
+}
+
+export interface OpenRevision {
+  build: Build;
+  number: number;
+  /** Placement key of its host process. */
+  group: string;
+  onEnd(reason: XcoreError): void;
+}
+
+export class Revision {
+  readonly number: number;
+  readonly build: Build;
+  readonly sandbox: Sandbox;
+  readonly startedAt = performance.now();
+  readonly #grants: Grants;
+  readonly #sources: RevisionSources;
+  readonly #mounts = new AsyncDisposableStack();
+  #inFlight = 0;
+  #idle: (() => void) | undefined;
+
+  private constructor(options: OpenRevision, sandbox: Sandbox, grants: Grants, sources: RevisionSources) {
+    this.number = options.number;
+    this.build = options.build;
+    this.sandbox = sandbox;
+    this.#grants = grants;
+    this.#sources = sources;
+  }
+
+  /** Opens the isolate beside whatever lives already, and runs the plugin's `start`. Nothing is mounted yet. */
+  static async open(options: OpenRevision, sources: RevisionSources): Promise<Revision> {
+    const { build } = options;
+    const identity: PluginIdentity = {
+      name: build.manifest.name,
+      permissions: build.permissions,
+      limits: build.limits,
+      secrets: build.secrets,
+    };
+    await using undo = new AsyncDisposableStack();
+    const grants = undo.use(await openGrants(identity, sources.grants));
+    const logger = sources.logger.child({ plugin: identity.name });
+    const sandbox = await sources.sandboxes.open({
+      label: build.label,
+      group: options.group,
+      code: build.bundle.code,
+      sourceMap: build.bundle.sourceMap,
+      limits: build.limits,
+      boot: {
+        plugin: identity.name,
+        version: build.manifest.version,
+        config: build.config,
+        permissions: grants.permissions,
+      },
+      onHostCall: (call) => grants.handle(call),
+      onLog: (entry) => logger[entry.level]({ guest: entry.fields }, entry.message),
+      onEnd: options.onEnd,
+    });
+    undo.defer(() => sandbox.close());
+    const revision = new Revision(options, sandbox, grants, sources);
+    revision.#checkDeclarations(identity);
+    await revision.#start();
+    undo.move();
+    return revision;
+  }
+
+  /** Connects jobs and events to this revision. Binding replaces what an older revision had bound. */
+  async mount(): Promise<void> {
+    const { name } = this.build.manifest;
+    const { description } = this.sandbox;
+    if (this.build.permissions.jobs) {
+      const unbind = await this.#sources
+        .jobs()
+        .bind(name, description.jobs, (job, signal) => this.#runJob(job, signal));
+      this.#mounts.defer(unbind);
+    }
+    if (description.events.length > 0) {
+      this.#mounts.defer(
+        this.#sources.events().subscribe(name, description.events, (event) => this.#deliver(event)),
+      );
+    }
+  }
+
+  /** Runs one call and counts it, so that a drain waits for it. */
+  async track<T>(work: () => Promise<T>): Promise<T> {
+    this.#inFlight += 1;
+    try {
+      return await work();
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#idle?.();
+    }
+  }
+
+  /** Takes subscriptions and jobs away, unless a newer revision has bound them; calls under way go on. */
+  async unmount(): Promise<void> {
+    await this.#mounts.disposeAsync();
+  }
+
+  /** Waits for calls under way, runs `stop`, ends the isolate. */
+  async retire(options: { drain: boolean }): Promise<void> {
+    if (options.drain) await this.#drained();
+    await this.sandbox.call("stop", "stop", null, { timeoutMs: stopTimeoutMs }).catch((error: unknown) => {
+      this.#sources.logger.warn({ plugin: this.build.manifest.name, error: messageOf(error) }, "stop failed");
+    });
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    await this.#mounts.disposeAsync();
+    await this.sandbox.close();
+    await this.#grants[Symbol.asyncDispose]();
+  }
+
+  async #drained(): Promise<void> {
+    if (this.#inFlight === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idle = resolve;
+    await withDeadline(promise, {
+      ms: this.#sources.drainMs,
+      code: "PLUGIN_TIMEOUT",
+      message: `plugin '${this.build.manifest.name}': ${this.#inFlight} calls did not finish while draining`,
+    }).catch((error: unknown) => {
+      this.#sources.logger.warn({ plugin: this.build.manifest.name }, messageOf(error));
+    });
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.sandbox.call("start", "start", null, { timeoutMs: startTimeoutMs });
+    } catch (error) {
+      const { name } = this.build.manifest;
+      const code = error instanceof XcoreError && error.code !== "PLUGIN_ERROR" ? error.code : "PLUGIN_START";
+      throw new XcoreError(code, `plugin '${name}' failed in start: ${messageOf(error)}`, {
+        cause: error,
+        ...(error instanceof XcoreError ? { details: error.details } : {}),
+      });
+    }
+  }
+
+  #checkDeclarations(identity: PluginIdentity): void {
+    const { jobs, events } = this.sandbox.description;
+    const undeclared = (permission: string, what: string): XcoreError =>
+      new XcoreError(
+        "PERMISSION_UNDECLARED",
+        `plugin '${identity.name}' ${what}, but plugin.yaml does not ask for '${permission}'`,
+        {
+          hint: `Add it to permissions in plugin.yaml and run xcore plugin approve ${identity.name}.`,
+        },
+      );
+    if (Object.keys(jobs).length > 0) {
+      if (!identity.permissions.jobs) throw undeclared("jobs", "defines jobs");
+      this.#sources.jobs().validate(identity.name, jobs);
+    }
+    const foreign = events.find((pattern) => !matches(identity.permissions.events.subscribe, pattern));
+    if (foreign !== undefined) throw undeclared("events.subscribe", `handles the event '${foreign}'`);
+  }
+
+  #runJob(job: JobRun, signal: AbortSignal): Promise<Json> {
+    const payload: Json = { id: job.id, name: job.name, data: job.data, attempt: job.attempt, key: job.key };
+    return this.track(() => this.sandbox.call("job", job.name, payload, { timeoutMs: jobTimeoutMs, signal }));
+  }
+
+  async #deliver(event: EventDelivery): Promise<void> {
+    const payload: Json = { name: event.name, payload: event.payload, source: event.source };
+    await this.track(() =>
+      this.sandbox.call("event", event.name, payload, { timeoutMs: this.build.limits.timeoutMs }),
+    );
+  }
+}
