@@ -1,0 +1,53 @@
+// What every command has: `--json`, one way to show errors, and the project it stands in.
+import { Command } from "@oclif/core/command";
+import { asXcoreError, errorData } from "../core/base/error.ts";
+import { findWorkspace, stateFolderOf } from "../core/base/workspace.ts";
+import { connectControl, type ControlClient } from "./control-client.ts";
+import { renderError } from "./render/error.ts";
+import { usageError } from "./usage.ts";
+
+/**
+ * A command parses, calls one function of the core and renders. `run` returns an object: with `--json` it is printed as
+ * `{ "ok": true, ...object }`, and nothing else goes to stdout. `this.log` writes data to stdout, `this.logToStderr`
+ * everything else; both are silent with `--json`. Whatever is thrown becomes the error document or the error text, and the
+ * exit code of its `XcoreError`.
+ */
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true;
+
+  abstract override run(): Promise<object>;
+
+  /** The project's folder; throws `WORKSPACE_NOT_FOUND` outside of one. */
+  protected workspace(): string {
+    return findWorkspace(process.cwd());
+  }
+
+  /** A connection to the server that runs in this project; throws `SERVER_NOT_RUNNING` when there is none. Close it. */
+  protected connect(): Promise<ControlClient> {
+    return connectControl(stateFolderOf(this.workspace()));
+  }
+
+  /** Ends the command with this exit code once its result is printed. For results that are no errors, as a degraded status. */
+  protected exitWith(code: number): void {
+    process.exitCode = code;
+  }
+
+  protected override toSuccessJson(result: unknown): unknown {
+    return { ok: true, ...(result as object) };
+  }
+
+  protected override toErrorJson(error: unknown): unknown {
+    return { ok: false, error: errorData(error) };
+  }
+
+  override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+  }
+
+  protected override async catch(thrown: Error): Promise<void> {
+    const error = asXcoreError(usageError(thrown, this.ctor) ?? thrown);
+    process.exitCode = error.exit;
+    if (this.jsonEnabled()) this.logJson(this.toErrorJson(error));
+    else process.stderr.write(renderError(error));
+  }
+}

@@ -1,0 +1,66 @@
+// Turns oclif's complaints about a command line into XcoreErrors that name the nearest right word.
+import type { Command } from "@oclif/core/command";
+import { XcoreError, messageOf } from "../core/base/error.ts";
+import { nearest } from "../core/base/nearest.ts";
+
+/** `USAGE` when the parser refused the command line; undefined when `error` is something else. */
+export function usageError(error: unknown, command: Command.Class): XcoreError | undefined {
+  if (error instanceof XcoreError || !(error instanceof Error)) return undefined;
+  if (!("oclif" in error)) return undefined;
+  const name = `xcore ${command.id.replaceAll(":", " ")}`;
+  const help = `See all it takes with: ${name} --help`;
+  if ("flags" in error && Array.isArray(error.flags)) {
+    const known = flagNames(command);
+    const flags = error.flags.map(String);
+    const near = flags.map((flag) => nearest(flag.split("=", 1)[0] ?? flag, known));
+    const meant = near.filter((found) => found !== undefined);
+    return new XcoreError("USAGE", `${name} has no flag ${flags.join(", ")}`, {
+      hint: meant.length === 0 ? help : `Did you mean ${meant.join(", ")}? ${help}`,
+      details: { unknown: flags, known },
+    });
+  }
+  const message = messageOf(error).replace(/\n?See more help with --help$/, "");
+  return new XcoreError("USAGE", `${name}: ${message}`, { hint: help });
+}
+
+/** Every spelling a command accepts: `--port`, `-p`, `--no-git`. */
+function flagNames(command: Command.Class): string[] {
+  const names = ["--json", "--help", "-h"];
+  for (const [name, flag] of Object.entries({ ...command.baseFlags, ...command.flags })) {
+    names.push(`--${name}`);
+    if (flag.char !== undefined) names.push(`-${flag.char}`);
+    if (flag.type === "boolean" && flag.allowNo === true) names.push(`--no-${name}`);
+  }
+  return names;
+}
+
+/** `USAGE` for words that are no command, with the nearest one of its topic. `words` are what was typed before any flag. */
+export function unknownCommand(words: readonly string[], ids: readonly string[]): XcoreError {
+  const commands = ids.map((id) => id.split(":"));
+  let depth = 0;
+  while (depth < words.length - 1 && commands.some((parts) => startsWith(parts, words.slice(0, depth + 1)))) {
+    depth += 1;
+  }
+  const topic = words.slice(0, depth);
+  const wrong = words[depth] ?? "";
+  const known = new Set(commands.filter((parts) => startsWith(parts, topic)).map((parts) => parts[depth]));
+  const names = [...known].filter((name) => name !== undefined);
+  if (names.length === 0) {
+    return new XcoreError("USAGE", `xcore ${topic.join(" ")} takes no argument '${wrong}'`, {
+      hint: `See all it takes with: xcore ${topic.join(" ")} --help`,
+    });
+  }
+  const found = nearest(wrong, names);
+  const said = ["xcore", ...topic].join(" ");
+  return new XcoreError("USAGE", `'${[...topic, wrong].join(" ")}' is no command of xcore`, {
+    hint:
+      found === undefined
+        ? `See all of them with: ${said} --help`
+        : `Did you mean: ${said} ${found}\nSee all of them with: ${said} --help`,
+    details: { known: names.map((name) => [...topic, name].join(" ")) },
+  });
+}
+
+function startsWith(parts: readonly string[], prefix: readonly string[]): boolean {
+  return prefix.every((word, at) => parts[at] === word);
+}

@@ -1,0 +1,6 @@
+// Every command by its id, loaded when it is called. A new command is a file in this folder and a line here.
+import type { CommandTable } from "../cli/manifest.ts";
+
+export const commands: CommandTable = {
+  stop: () => import("./stop.ts"),
+};

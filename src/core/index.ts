@@ -1,0 +1,11 @@
+// The door of the core: the only way in for the command line and for programs that embed xcore.
+export { XcoreError, asXcoreError, errorData, errorFromData, type ErrorData } from "./base/error.ts";
+export { codes, type Code } from "./base/codes.ts";
+export { createLogger, silentLogger, type Logger, type LogOptions } from "./base/log.ts";
+export { findWorkspace, stateFolderOf } from "./base/workspace.ts";
+export { packageFile, packageRoot, packageVersion } from "./base/package-root.ts";
+export type { Config } from "./config/config.ts";
+export type { Manifest } from "./plugins/manifest.ts";
+export type { OperationName, Operations, PluginInfo, SyncResult } from "./admin/operations.ts";
+export type { PluginState, PluginStatus, ServiceStatus, StatusReport } from "./status.ts";
+export type { Facade, Provider, Service } from "./services/service.ts";
