@@ -10,9 +10,9 @@ export interface PluginInfo extends PluginStatus {
   description: string;
   folder: string;
   permissions: Permissions;
-  limits: Limits;
-  dependencies: Readonly<Record<string, string>>;
   /** Null while nothing of it is loaded. */
+  limits: Limits | null;
+  dependencies: Readonly<Record<string, string>>;
   declares: GuestDescription | null;
 }
 

@@ -1,7 +1,6 @@
 // The listening socket: where it listens, how it moves from a taken default port, how it drains.
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { withDeadline } from "../base/deadline.ts";
 import { systemCode, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import type { ServerConfig } from "../config/config.ts";
@@ -12,8 +11,13 @@ const portsToTry = 20;
 export interface HttpServer {
   /** `http://127.0.0.1:8082` */
   readonly address: string;
-  /** Stops accepting, then waits for requests under way up to `drainMs`; what is left is cut. */
-  close(drainMs: number): Promise<void>;
+  /** Stops accepting, then waits for requests under way up to `drainMs` or until `hurry` fires; what is left is cut. */
+  close(options: DrainOptions): Promise<void>;
+}
+
+export interface DrainOptions {
+  drainMs: number;
+  hurry: AbortSignal;
 }
 
 export async function listen(
@@ -36,7 +40,7 @@ export async function listen(
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   return {
     address: `http://${host}:${port}`,
-    close: (drainMs) => drain(server, drainMs),
+    close: (options) => drain(server, options),
   };
 }
 
@@ -89,17 +93,17 @@ function unbindable(error: unknown, host: string, port: number): XcoreError {
   });
 }
 
-async function drain(server: Server, drainMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+async function drain(server: Server, { drainMs, hurry }: DrainOptions): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
+  const idle = setInterval(() => server.closeIdleConnections(), 25);
+  const cut = (): void => server.closeAllConnections();
+  const late = setTimeout(cut, drainMs);
+  hurry.addEventListener("abort", cut, { once: true });
   server.closeIdleConnections();
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  try {
-    await withDeadline(promise, { ms: Math.max(drainMs, 1), code: "PLUGIN_TIMEOUT", message: "drain" });
-  } catch {
-    server.closeAllConnections();
-    await promise;
-  } finally {
-    clearInterval(idle);
-  }
+  if (hurry.aborted) cut();
+  await closed;
+  clearInterval(idle);
+  clearTimeout(late);
+  hurry.removeEventListener("abort", cut);
 }

@@ -10,6 +10,7 @@ import type { PluginState } from "../status.ts";
 import { Backoff } from "./backoff.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
+import { CpuShare } from "./cpu-share.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import { transition } from "./transitions.ts";
@@ -35,6 +36,7 @@ export class Plugin {
   #entry: CatalogEntry;
   #current: Revision | undefined;
   #limiter: RateLimiter | undefined;
+  #cpu = new CpuShare();
   #revisions = 0;
   #restarts = 0;
   /** The load under way, for requests that may wait for it. */
@@ -71,6 +73,11 @@ export class Plugin {
 
   get restarts(): number {
     return this.#restarts;
+  }
+
+  /** Share of one core, 0 to 1, since the sample of about a minute ago (or since the revision began). */
+  cpuShare(cpuMs: number, uptimeMs: number): number {
+    return this.#cpu.share(cpuMs, uptimeMs);
   }
 
   /**
@@ -198,6 +205,7 @@ export class Plugin {
       await revision.mount();
       this.#revisions = number;
       this.#current = revision;
+      this.#cpu = new CpuShare();
       this.#reason = undefined;
       this.#limiter = build.limits.rate === undefined ? undefined : new RateLimiter(build.limits.rate);
       if (this.#state !== "ready") this.#to("ready");

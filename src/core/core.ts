@@ -1,0 +1,140 @@
+// The composition root: opens floor by floor and closes in reverse. No logic lives here.
+import { mkdir } from "node:fs/promises";
+import { adminMiddleware } from "./admin/router.ts";
+import { openControlSocket } from "./admin/socket.ts";
+import { LoopLag, statusReport, type ReportSources } from "./admin/status-report.ts";
+import { operationTable } from "./admin/table.ts";
+import { adminToken } from "./admin/token.ts";
+import type { Logger } from "./base/log.ts";
+import { Meter } from "./base/meter.ts";
+import type { Config } from "./config/config.ts";
+import { readConfig } from "./config/read.ts";
+import { createApp } from "./http/app.ts";
+import { listen } from "./http/server.ts";
+import { migrateApplication, migratePlugin } from "./migrations/at-start.ts";
+import { openPlugins } from "./plugins/open.ts";
+import { watchWorkspace } from "./plugins/watcher.ts";
+import { Reloader } from "./reloader.ts";
+import { createSandboxPool } from "./sandbox/pool.ts";
+import { Outbound } from "./services/fetch/outbound.ts";
+import { openServices } from "./services/registry.ts";
+import type { StatusReport } from "./status.ts";
+
+const serviceCheckMs = 1000;
+
+export interface CoreOptions {
+  config: Config;
+  logger: Logger;
+  /** Reload plugins as they are saved. Default false. */
+  watch?: boolean;
+  /** Somebody asks the running core to stop (`xcore stop`). Default: it closes itself with draining. */
+  onStopRequested?: () => void;
+}
+
+export interface Core extends AsyncDisposable {
+  /** `http://127.0.0.1:8082` */
+  readonly address: string;
+  status(): Promise<StatusReport>;
+  /** Closes in reverse. A second call with `drain: false` hurries the first. */
+  close(options: { drain: boolean }): Promise<void>;
+}
+
+/** Opens everything, listens last. What was opened is closed again when a later part fails. */
+export async function openCore(options: CoreOptions): Promise<Core> {
+  const { logger, watch = false } = options;
+  let config = options.config;
+  const hurry = new AbortController();
+  await using opening = new AsyncDisposableStack();
+
+  await mkdir(config.stateFolder, { recursive: true, mode: 0o700 });
+  const control = opening.use(await openControlSocket(config.stateFolder));
+  const services = opening.use(await openServices(config, { logger }));
+  await migrateApplication({ config, database: services.database, logger });
+  const sandboxes = opening.use(createSandboxPool({ logger }));
+  const outbound = opening.use(new Outbound([]));
+  const plugins = opening.use(
+    openPlugins({
+      config: () => config,
+      services,
+      sandboxes,
+      outbound,
+      logger,
+      migrate: (build) => migratePlugin({ build, config, database: services.database, logger }),
+      writeTypes: watch,
+    }),
+  );
+  const { registry } = plugins;
+  opening.defer(() => registry.close({ drain: !hurry.signal.aborted }));
+  await registry.loadAll();
+  await services.jobs.start();
+  opening.defer(() => services.jobs.drain(hurry.signal.aborted ? 0 : config.server.drainMs));
+
+  const reloader = new Reloader({
+    config: () => config,
+    readConfig: () => readConfig({ file: config.file }),
+    useConfig: (next) => {
+      config = next;
+    },
+    plugins: registry,
+    logger,
+  });
+  const meter = new Meter();
+  const lag = opening.use(new LoopLag());
+  let accepting = true;
+  const serviceStatus = () => services.status(serviceCheckMs);
+  const report = (): ReportSources => ({
+    config,
+    address: server.address,
+    watching: watch,
+    meter,
+    plugins: registry,
+    services: serviceStatus,
+    jobs: () => services.jobs.counts(),
+  });
+  const table = operationTable({
+    plugins: registry,
+    jobs: () => services.jobs,
+    status: () => statusReport(report(), lag),
+    services: serviceStatus,
+    sync: () => reloader.sync(),
+    stop: () => (options.onStopRequested ?? (() => void close({ drain: true })))(),
+  });
+  const app = createApp({
+    plugins: registry,
+    logger,
+    meter,
+    maxBodyBytes: config.server.maxBodyBytes,
+    exposeFaults: config.environment === "development",
+    ready: async () => accepting && (await serviceStatus()).every((service) => service.ok),
+    middleware: config.admin.enabled
+      ? adminMiddleware({ table, token: await adminToken(config), allowedHosts: config.admin.allowedHosts })
+      : [],
+  });
+  const server = await listen(config.server, app.callback(), logger);
+  opening.defer(() => server.close({ drainMs: config.server.drainMs, hurry: hurry.signal }));
+  if (watch) {
+    opening.use(
+      await watchWorkspace({
+        workspace: config.workspace,
+        onSaved: (saved) => void reloader.saved(saved),
+        onError: (error) => logger.error({ err: error }, "the watcher failed"),
+      }),
+    );
+  }
+  control.serve(table);
+
+  const opened = opening.move();
+  let closing: Promise<void> | undefined;
+  const close = ({ drain }: { drain: boolean }): Promise<void> => {
+    accepting = false;
+    if (!drain) hurry.abort();
+    closing ??= opened.disposeAsync();
+    return closing;
+  };
+  return {
+    address: server.address,
+    status: () => statusReport(report(), lag),
+    close,
+    [Symbol.asyncDispose]: () => close({ drain: true }),
+  };
+}

@@ -1,0 +1,128 @@
+// Makes the registry of a server out of its parts: catalog, lock, bundlers, grants.
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "../base/log.ts";
+import { packageVersion } from "../base/package-root.ts";
+import type { Config } from "../config/config.ts";
+import { createBundler, type Bundler } from "../sandbox/bundle.ts";
+import type { SandboxPool } from "../sandbox/sandbox.ts";
+import type { Outbound } from "../services/fetch/outbound.ts";
+import type { ServiceRegistry } from "../services/registry.ts";
+import { buildPlugin, type Build } from "./build.ts";
+import { readCatalog, type CatalogEntry } from "./catalog.ts";
+import { checkDependencies } from "./dependencies.ts";
+import { readLock, storeFolder } from "./lock.ts";
+import { actionCalls, secretCalls } from "./own-calls.ts";
+import { pluginTypes } from "./plugin-types.ts";
+import { PluginRegistry } from "./registry.ts";
+import { readManifest } from "./read-manifest.ts";
+
+export interface OpenPluginsOptions {
+  /** The configuration as it is now; a reload may replace it. */
+  config(): Config;
+  services: ServiceRegistry;
+  sandboxes: SandboxPool;
+  outbound: Outbound;
+  logger: Logger;
+  /** Applies or checks the migrations of a plugin that owns a schema. */
+  migrate(build: Build): Promise<void>;
+  /** Keep plugin-env.d.ts of the workspace's own plugins in step with their manifests. */
+  writeTypes: boolean;
+}
+
+export interface Plugins extends AsyncDisposable {
+  readonly registry: PluginRegistry;
+}
+
+/** Nothing is loaded yet: call `registry.loadAll()`. Disposing ends the bundlers only; close the registry before. */
+export function openPlugins(options: OpenPluginsOptions): Plugins {
+  const { services, logger } = options;
+  const xcoreVersion = packageVersion();
+  const bundlers = new Map<string, Bundler>();
+  const bundlerFor = (entry: CatalogEntry, file: string, label: string): Bundler => {
+    const key = join(entry.folder, file);
+    const known = bundlers.get(key);
+    if (known !== undefined) return known;
+    const made = createBundler({ folder: entry.folder, entry: file, label });
+    bundlers.set(key, made);
+    return made;
+  };
+  const registry: PluginRegistry = new PluginRegistry({
+    logger,
+    enabled: (name) => options.config().plugins[name]?.enabled ?? true,
+    catalog: async () => {
+      const config = options.config();
+      const lock = await readLock(config.workspace);
+      const installed = Object.entries(lock.plugins).map(([name, locked]) => ({
+        name,
+        folder: storeFolder(config.stateFolder, name, locked),
+      }));
+      return readCatalog(config, installed);
+    },
+    plugin: {
+      sandboxes: options.sandboxes,
+      jobs: () => services.jobs,
+      events: () => services.events,
+      logger,
+      drainMs: options.config().server.drainMs,
+      grants: {
+        service: (name) => services.get(name),
+        own: (plugin) => ({
+          ...actionCalls(plugin, (name, action, input, call) => registry.call(name, action, input, call)),
+          ...secretCalls(plugin),
+          ...options.outbound.calls(plugin),
+        }),
+        logger,
+      },
+      async build(entry) {
+        const config = options.config();
+        const manifest = await readManifest(entry.folder);
+        const label = `${manifest.name}@${manifest.version}`;
+        if (options.writeTypes && entry.source === "workspace")
+          await writeTypes(entry.folder, pluginTypes(manifest));
+        const lock = entry.source === "installed" ? await readLock(config.workspace) : undefined;
+        return buildPlugin(entry, manifest, {
+          config,
+          approval: lock?.plugins[entry.name]?.approved,
+          xcoreVersion,
+          bundler: bundlerFor(entry, manifest.entry, label),
+        });
+      },
+      async prepare(build) {
+        checkDependencies(
+          build.manifest,
+          lookup,
+          registry.list().map((plugin) => plugin.name),
+        );
+        if (build.permissions.database) await options.migrate(build);
+      },
+      group: (build) => groupOf(build, options.config()),
+    },
+  });
+  const lookup = (name: string): { version: string; ready: boolean } | undefined => {
+    const plugin = registry.find(name);
+    if (plugin === undefined) return undefined;
+    const version = plugin.current?.build.manifest.version ?? plugin.entry.manifest?.version ?? "0.0.0";
+    return { version, ready: plugin.current !== undefined };
+  };
+  return {
+    registry,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...bundlers.values()].map((bundler) => bundler.dispose()));
+    },
+  };
+}
+
+/** The workspace's own plugins share a host, strangers have one each; integration.yaml may say otherwise. */
+function groupOf(build: Build, config: Config): string {
+  const { name } = build.manifest;
+  const isolation =
+    config.plugins[name]?.isolation ?? (build.entry.source === "workspace" ? "shared" : "own");
+  return isolation === "own" ? `own:${name}` : `group:${isolation}`;
+}
+
+async function writeTypes(folder: string, text: string): Promise<void> {
+  const file = join(folder, "plugin-env.d.ts");
+  const kept = await readFile(file, "utf8").catch(() => "");
+  if (kept !== text) await writeFile(file, text);
+}
