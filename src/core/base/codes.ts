@@ -26,6 +26,7 @@ export const codes = {
   SERVICE_UNAVAILABLE: entry(503, 69, "A service is not available"),
   SERVICE_FAILED: entry(502, 69, "A service failed"),
   DATA_FOLDER_FOREIGN: entry(500, 77, "The data folder belongs to another user"),
+  DATA_FOLDER_VERSION: entry(500, 78, "The data folder was made by another Postgres"),
   LOCKED: entry(409, 75, "Another process holds the lock"),
 
   MIGRATION_FAILED: entry(500, 65, "A migration failed"),
