@@ -74,3 +74,14 @@ export interface GuestError {
   /** The stack as the isolate printed it, positions in the bundle. */
   stack?: string;
 }
+
+/** The boot record's JSON: what an isolate is told once, before it is asked anything. */
+export interface BootRecord {
+  plugin: string;
+  version: string;
+  config: Readonly<Record<string, Json>>;
+  /** Names of the permissions that exist inside. */
+  permissions: readonly string[];
+  /** Base64 of 64 random bytes; the generator behind `crypto` starts from them. */
+  seed: string;
+}
