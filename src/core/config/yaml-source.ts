@@ -64,13 +64,17 @@ export class YamlSource {
   #withoutSecrets(start: number, end: number): string {
     let line = this.text.slice(start, end).replace(/\r$/, "").replaceAll("\t", " ");
     for (const [from, to] of this.#hidden) {
-      if (to <= start || from >= end || this.text.startsWith("${", from)) continue;
+      if (to <= start || from >= end || isReference(this.text.slice(from, to))) continue;
       const [first, last] = [Math.max(from - start, 0), Math.min(to - start, line.length)];
       line = line.slice(0, first) + "•".repeat(Math.max(0, last - first)) + line.slice(last);
     }
     return blot(line);
   }
 }
+
+/** A reference alone gives nothing away; its default might. */
+const isReference = (written: string): boolean =>
+  /^["']?\$\{(file:[^}]*|[^}:]*(:-)?)\}["']?$/.test(written.trim());
 
 /** Keys whose values are not for showing. */
 export const secretName = /token|secret|password|passwd|credential|private|api_?key/i;
