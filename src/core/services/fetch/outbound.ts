@@ -2,7 +2,8 @@
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
 import { request as send, type Dispatcher } from "undici";
-import { asXcoreError, messageOf, XcoreError } from "../../base/error.ts";
+import { messageOf, XcoreError } from "../../base/error.ts";
+import { formatSize } from "../../base/units.ts";
 import type { Facade, HostCallContext, PluginIdentity, Reply } from "../service.ts";
 import type { OpenNetworks } from "./addresses.ts";
 import { guardedAgent } from "./connector.ts";
@@ -36,20 +37,32 @@ export class Outbound implements AsyncDisposable {
     await this.#agent.destroy();
   }
 
-  async #request(plugin: PluginIdentity, args: unknown, context: HostCallContext): Promise<Reply<"fetch.request">> {
+  async #request(
+    plugin: PluginIdentity,
+    args: unknown,
+    context: HostCallContext,
+  ): Promise<Reply<"fetch.request">> {
     if (!Value.Check(Arguments, args)) {
-      throw new XcoreError("INPUT_INVALID", "fetch: url, method, headers and redirect are needed in their own shapes");
+      throw new XcoreError(
+        "INPUT_INVALID",
+        "fetch: url, method, headers and redirect are needed in their own shapes",
+      );
     }
     let url = checkedUrl(plugin, args.url);
     let { method, headers, body } = args;
     for (let hop = 0; ; hop += 1) {
-      const response = await this.#send({ ...args, method, headers, ...(body === undefined ? {} : { body }) }, url, context);
+      const response = await this.#send(
+        { ...args, method, headers, ...(body === undefined ? {} : { body }) },
+        url,
+        context,
+      );
       const location = header(response, "location");
       const redirected = [301, 302, 303, 307, 308].includes(response.statusCode) && location !== undefined;
       if (!redirected || args.redirect === "manual") return reply(response, url, hop > 0);
       await response.body.dump();
       if (args.redirect === "error") throw new XcoreError("FETCH_FAILED", `fetch: ${url.host} redirects`);
-      if (hop === maxRedirects) throw new XcoreError("FETCH_FAILED", `fetch: more than ${maxRedirects} redirects`);
+      if (hop === maxRedirects)
+        throw new XcoreError("FETCH_FAILED", `fetch: more than ${maxRedirects} redirects`);
       const next = checkedUrl(plugin, new URL(location, url).href);
       // RFC 9110 15.4: 303, and by custom 301 and 302 after POST, continue as GET without the body.
       if (response.statusCode === 303 || (response.statusCode < 303 && method === "POST")) {
@@ -57,7 +70,8 @@ export class Outbound implements AsyncDisposable {
         body = undefined;
       }
       // Fetch standard, HTTP-redirect fetch: credentials do not follow to another origin.
-      if (next.origin !== url.origin) headers = headers.filter(([name]) => !/^(authorization|cookie)$/i.test(name));
+      if (next.origin !== url.origin)
+        headers = headers.filter(([name]) => !/^(authorization|cookie)$/i.test(name));
       url = next;
     }
   }
@@ -67,16 +81,23 @@ export class Outbound implements AsyncDisposable {
       return await send(url, {
         dispatcher: this.#agent,
         method: args.method as Dispatcher.HttpMethod,
-        headers: args.headers.filter(([name]) => !/^(host|connection|transfer-encoding|content-length)$/i.test(name)).flat(),
+        headers: args.headers
+          .filter(([name]) => !/^(host|connection|transfer-encoding|content-length)$/i.test(name))
+          .flat(),
         ...(args.body === undefined ? {} : { body: Buffer.from(args.body, args.encoding ?? "utf8") }),
         signal: AbortSignal.any([context.signal, AbortSignal.timeout(context.timeoutMs)]),
       });
     } catch (error) {
-      const cause = asXcoreError(error instanceof Error && error.cause instanceof XcoreError ? error.cause : error);
-      if (cause.code !== "INTERNAL") throw cause;
-      throw new XcoreError("FETCH_FAILED", `fetch: ${url.host}: ${messageOf(error)}`, { cause: error });
+      throw failure(error, url);
     }
   }
+}
+
+/** What undici threw as a coded error; a refusal of the connector keeps its own code. */
+function failure(error: unknown, url: URL): XcoreError {
+  const cause = error instanceof Error && error.cause instanceof XcoreError ? error.cause : error;
+  if (cause instanceof XcoreError) return cause;
+  return new XcoreError("FETCH_FAILED", `fetch: ${url.host}: ${messageOf(error)}`, { cause: error });
 }
 
 function checkedUrl(plugin: PluginIdentity, text: string): URL {
@@ -96,17 +117,11 @@ function checkedUrl(plugin: PluginIdentity, text: string): URL {
   });
 }
 
-async function reply(response: Dispatcher.ResponseData, url: URL, redirected: boolean): Promise<Reply<"fetch.request">> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxResponseBytes) {
-      response.body.destroy();
-      throw new XcoreError("QUOTA_EXCEEDED", `fetch: the response of ${url.host} is larger than ${maxResponseBytes} bytes`);
-    }
-    chunks.push(chunk);
-  }
+async function reply(
+  response: Dispatcher.ResponseData,
+  url: URL,
+  redirected: boolean,
+): Promise<Reply<"fetch.request">> {
   return {
     url: url.href,
     status: response.statusCode,
@@ -115,9 +130,31 @@ async function reply(response: Dispatcher.ResponseData, url: URL, redirected: bo
     headers: Object.entries(response.headers).flatMap(([name, value]): [string, string][] =>
       (Array.isArray(value) ? value : [value ?? ""]).map((one) => [name, one]),
     ),
-    body: Buffer.concat(chunks).toString("latin1"),
+    body: (await readAll(response, url)).toString("latin1"),
     encoding: "latin1",
   };
+}
+
+async function readAll(response: Dispatcher.ResponseData, url: URL): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxResponseBytes) throw tooLarge(url);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw failure(error, url);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(url: URL): XcoreError {
+  return new XcoreError(
+    "QUOTA_EXCEEDED",
+    `fetch: the response of ${url.host} is larger than ${formatSize(maxResponseBytes)}`,
+  );
 }
 
 function header(response: Dispatcher.ResponseData, name: string): string | undefined {
