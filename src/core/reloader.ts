@@ -55,13 +55,13 @@ export class Reloader {
     const after = await this.#options.readConfig();
     const changes = configChanges(before, after);
     this.#options.useConfig(after);
-    if (changes.restart.length > 0) {
-      this.#options.logger.warn(
-        { changed: changes.restart },
-        "integration.yaml: this takes effect at the next start",
-      );
+    const later = [...changes.parts, ...changes.services.map((name) => `services.${name}`)];
+    if (later.length > 0) {
+      this.#options.logger.warn({ changed: later }, "integration.yaml: this takes effect at the next start");
     }
-    return await this.#options.plugins.sync(new Set([...touched, ...changes.plugins]));
+    const everyone = this.#options.plugins.list().map((plugin) => plugin.name);
+    const concerned = changes.policy ? everyone : changes.plugins;
+    return await this.#options.plugins.sync(new Set([...touched, ...concerned]));
   }
 
   async #reload(plugin: Plugin): Promise<void> {

@@ -5,7 +5,7 @@ import { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Config, Permissions } from "../config/config.ts";
 import type { Bundle, Bundler } from "../sandbox/bundle.ts";
-import { effectiveLimits, effectivePermissions } from "./approval.ts";
+import { effectiveLimits, effectivePermissions, effectiveSecrets } from "./approval.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkedOptions } from "./options.ts";
 import type { CatalogEntry } from "./catalog.ts";
@@ -43,30 +43,14 @@ export async function buildPlugin(
       { hint: "Install a version of the plugin that fits, or update xcore." },
     );
   }
-  const permissions = effectivePermissions(manifest, sources.approval, sources.config);
   return {
     entry,
     manifest,
     label: `${manifest.name}@${manifest.version}`,
-    permissions,
+    permissions: effectivePermissions(manifest, sources.approval, sources.config),
     limits: effectiveLimits(manifest, sources.config),
     config: checkedOptions(manifest, sources.config),
-    secrets: secretsOf(manifest.name, permissions, sources.config),
+    secrets: effectiveSecrets(manifest, sources.config),
     bundle: await sources.bundler.rebuild(),
   };
-}
-
-function secretsOf(name: string, permissions: Permissions, config: Config): Readonly<Record<string, string>> {
-  const given = config.plugins[name]?.secrets ?? {};
-  const missing = permissions.secrets.filter((secret) => !Object.hasOwn(given, secret));
-  if (missing.length > 0) {
-    throw new XcoreError(
-      "PLUGIN_CONFIG",
-      `plugin '${name}' needs the secret ${missing.map((one) => `'${one}'`).join(", ")}`,
-      {
-        hint: `Add plugins.${name}.secrets.${missing[0]}: \${${missing[0]}} to integration.yaml and set the variable.`,
-      },
-    );
-  }
-  return Object.fromEntries(permissions.secrets.map((secret) => [secret, given[secret] ?? ""]));
 }

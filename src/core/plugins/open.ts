@@ -76,6 +76,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       },
       async build(entry) {
         const config = options.config();
+        if (entry.error?.code === "PLUGIN_EXISTS") throw entry.error;
         const manifest = await readManifest(entry.folder);
         const label = `${manifest.name}@${manifest.version}`;
         if (options.writeTypes && entry.source === "workspace")
