@@ -5,7 +5,7 @@ import { runCommandLine } from "./cli/run.ts";
 import { commands } from "./commands/index.ts";
 import { packageFile, packageVersion } from "./core/base/package-root.ts";
 
-export { commands };
+export { commands, createManifest };
 
 /** Runs one command line; ends the process' work, not the process. */
 export async function main(argv: readonly string[], options: { development: boolean }): Promise<void> {

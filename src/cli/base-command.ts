@@ -2,6 +2,7 @@
 import { Command } from "@oclif/core/command";
 import { asXcoreError, errorData } from "../core/base/error.ts";
 import { findWorkspace, stateFolderOf } from "../core/base/workspace.ts";
+import type { Config } from "../core/index.ts";
 import { connectControl, type ControlClient } from "./control-client.ts";
 import { renderError } from "./render/error.ts";
 import { usageError } from "./usage.ts";
@@ -20,6 +21,12 @@ export abstract class BaseCommand extends Command {
   /** The project's folder; throws `WORKSPACE_NOT_FOUND` outside of one. */
   protected workspace(): string {
     return findWorkspace(process.cwd());
+  }
+
+  /** The project's integration.yaml, read, checked and complete. */
+  protected async workspaceConfig(): Promise<Config> {
+    const { readConfig } = await import("../core/index.ts");
+    return await readConfig({ workspace: this.workspace() });
   }
 
   /** A connection to the server that runs in this project; throws `SERVER_NOT_RUNNING` when there is none. Close it. */

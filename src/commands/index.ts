@@ -2,5 +2,7 @@
 import type { CommandTable } from "../cli/manifest.ts";
 
 export const commands: CommandTable = {
+  serve: () => import("./serve.ts"),
+  status: () => import("./status.ts"),
   stop: () => import("./stop.ts"),
 };

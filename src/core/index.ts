@@ -4,6 +4,8 @@ export { codes, type Code } from "./base/codes.ts";
 export { createLogger, silentLogger, type Logger, type LogOptions } from "./base/log.ts";
 export { findWorkspace, stateFolderOf } from "./base/workspace.ts";
 export { packageFile, packageRoot, packageVersion } from "./base/package-root.ts";
+export { readConfig, type ReadConfigOptions } from "./config/read.ts";
+export { openCore, type Core, type CoreOptions } from "./core.ts";
 export type { Config } from "./config/config.ts";
 export type { Manifest } from "./plugins/manifest.ts";
 export type { OperationName, Operations, PluginInfo, SyncResult } from "./admin/operations.ts";
