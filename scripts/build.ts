@@ -15,13 +15,10 @@ const run = promisify(execFile);
 /** Built aside and then put in place of dist/ at once: a server or a test that uses the old one never sees half of it. */
 const staging = `${root}node_modules/.cache/xcore-build-${process.pid}`;
 
-/** Bundled because loading them file by file is what makes a command slow; everything else is loaded from node_modules. */
-const bundled = new Set(["@oclif/core", "fastest-levenshtein"]);
-
-const external = [
-  ...Object.keys(packageJson.dependencies).filter((name) => !bundled.has(name)),
-  ...Object.keys(packageJson.optionalDependencies),
-].flatMap((name) => [name, `${name}/*`]);
+/** A package that is installed with xcore is loaded from there; one that only the build needs is put into the bundle. */
+const external = Object.keys({ ...packageJson.dependencies, ...packageJson.optionalDependencies }).flatMap(
+  (name) => [name, `${name}/*`],
+);
 
 const common = {
   absWorkingDir: root,
