@@ -6,13 +6,20 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
-    const found = distance(name.toLowerCase(), candidate.toLowerCase());
+    const found = typos(name.toLowerCase(), candidate.toLowerCase());
     if (found < bestDistance) {
       best = candidate;
       bestDistance = found;
     }
   }
   return best;
+}
+
+/** Edits between the two; letters that changed places are one, as they are to who typed them. */
+function typos(name: string, candidate: string): number {
+  const at = [...name].findIndex((letter, index) => letter !== candidate[index]);
+  const swapped = name.slice(0, at) + (name[at + 1] ?? "") + (name[at] ?? "") + name.slice(at + 2);
+  return at !== -1 && swapped === candidate ? 1 : distance(name, candidate);
 }
 
 /** `did you mean 'x'?` or `known: a, b, c` when nothing is near. */

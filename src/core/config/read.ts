@@ -9,7 +9,7 @@ import { compileConfig } from "./compile.ts";
 import { faultsError, type Fault } from "./faults.ts";
 import { integrationSchema, type IntegrationYaml } from "./schema.ts";
 import { compileSchema, valid, validateDocument } from "./validate.ts";
-import { findWorkspace, integrationFile } from "./workspace.ts";
+import { findWorkspace, integrationFile } from "../base/workspace.ts";
 import { parseYaml } from "./yaml-document.ts";
 import { readYamlSource } from "./yaml-source.ts";
 
@@ -72,7 +72,7 @@ async function locate(options: ReadConfigOptions): Promise<{ workspace: string; 
     const file = resolve(options.file);
     return { workspace: resolve(options.workspace ?? dirname(file)), file };
   }
-  const workspace = options.workspace === undefined ? await findWorkspace() : resolve(options.workspace);
+  const workspace = options.workspace === undefined ? findWorkspace() : resolve(options.workspace);
   return { workspace, file: join(workspace, integrationFile) };
 }
 
