@@ -23,3 +23,18 @@ export function decodeBatch(batch: string): string[] {
   }
   return records;
 }
+
+/** Where each record of a batch ends, for who hands records on one by one without reading them. Throws as `decodeBatch` does. */
+export function recordEnds(batch: string): number[] {
+  const ends: number[] = [];
+  let at = 0;
+  while (at < batch.length) {
+    const colon = batch.indexOf(":", at);
+    const length = colon === -1 ? Number.NaN : Number(batch.slice(at, colon));
+    const end = colon + 1 + length;
+    if (!(length >= 0 && end <= batch.length)) throw new SyntaxError("malformed batch");
+    ends.push(end);
+    at = end;
+  }
+  return ends;
+}

@@ -53,6 +53,8 @@ export interface SandboxStats {
   cpuMs: number;
   /** Process id of its host. */
   hostPid: number;
+  /** Answers that came after their caller had stopped waiting; they are dropped. */
+  lateReplies: number;
 }
 
 export interface CallOptions {

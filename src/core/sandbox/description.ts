@@ -1,0 +1,75 @@
+// What a guest says it declares, checked: it decides what is routed to it, so nothing of it is taken on trust.
+import type { GuestDescription, JobDescription } from "../../wire/guest-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import { isRecord } from "./guest-text.ts";
+
+const maxEntries = 1000;
+const maxTextLength = 2000;
+const routePattern = /^(?:[A-Z]{1,20}|\*) \/\S*$/;
+const namePattern = /^[\w.:*-]{1,200}$/;
+
+/** The description with nothing in it that was not asked for, or the sentence that says what is wrong. */
+export function checkDescription(value: unknown): GuestDescription | string {
+  if (!isRecord(value)) return "what definePlugin returned was not described as an object";
+  const { routes, fetch, actions, jobs, events } = value;
+  if (!isTextList(routes, routePattern)) return 'its routes are not a list like "GET /path"';
+  if (typeof fetch !== "boolean") return "it does not say whether it has a fetch handler";
+  if (!isTable(actions)) return "its actions are not a table of names";
+  if (!isTable(jobs)) return "its jobs are not a table of names";
+  if (!isTextList(events, namePattern)) return "its events are not a list of names";
+  const checkedJobs: Record<string, JobDescription> = {};
+  for (const [name, job] of Object.entries(jobs)) {
+    const checked = checkJob(job);
+    if (checked === undefined) return `its job '${name}' is not described as it should be`;
+    checkedJobs[name] = checked;
+  }
+  return {
+    routes,
+    fetch,
+    actions: Object.fromEntries(Object.entries(actions).map(([name, action]) => [name, checkAction(action)])),
+    jobs: checkedJobs,
+    events,
+  };
+}
+
+function checkAction(action: Record<string, unknown>): { input?: Json; description?: string } {
+  const { input, description } = action;
+  return {
+    ...(input === undefined ? {} : { input: input as Json }),
+    ...(typeof description === "string" ? { description: description.slice(0, maxTextLength) } : {}),
+  };
+}
+
+function checkJob(job: Record<string, unknown>): JobDescription | undefined {
+  const checked: JobDescription = {};
+  for (const key of ["every", "cron", "timezone"] as const) {
+    const text = job[key];
+    if (text === undefined) continue;
+    if (typeof text !== "string" || text.length > 200) return undefined;
+    checked[key] = text;
+  }
+  for (const key of ["concurrency", "retries"] as const) {
+    const count = job[key];
+    if (count === undefined) continue;
+    if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0 || count > 1000)
+      return undefined;
+    checked[key] = count;
+  }
+  return checked;
+}
+
+function isTextList(value: unknown, pattern: RegExp): value is string[] {
+  if (!Array.isArray(value) || value.length > maxEntries) return false;
+  return value.every(
+    (text) => typeof text === "string" && text.length <= maxTextLength && pattern.test(text),
+  );
+}
+
+function isTable(value: unknown): value is Record<string, Record<string, unknown>> {
+  if (!isRecord(value)) return false;
+  const entries = Object.entries(value);
+  return (
+    entries.length <= maxEntries &&
+    entries.every(([name, entry]) => namePattern.test(name) && isRecord(entry))
+  );
+}

@@ -1,0 +1,105 @@
+// Why a sandbox ended, as the error that its calls and its plugin's state show.
+import type { Limits } from "../base/limits.ts";
+import { XcoreError } from "../base/error.ts";
+import { formatDuration, formatSize } from "../base/units.ts";
+import type { Ending } from "./frames.ts";
+import type { HostExit } from "./host-process.ts";
+
+interface Subject {
+  label: string;
+  limits: Limits;
+}
+
+/** The reason for an isolate that its host has ended. */
+export function endingReason(subject: Subject, ending: Ending): XcoreError {
+  switch (ending.kind) {
+    case "cpu":
+      return cpuReason(subject, ending.observed, { killedHost: false });
+    case "memory":
+      return memoryReason(subject, { observedBytes: ending.observed, capBytes: subject.limits.memoryBytes });
+    case "output":
+      return new XcoreError("PLUGIN_PROTOCOL", `plugin '${subject.label}': ${ending.message}`, {
+        hint: "Answer with smaller bodies and fewer log lines.",
+        details: { observedCharacters: ending.observed },
+      });
+    case "fault":
+      return new XcoreError(
+        "PLUGIN_CRASHED",
+        `plugin '${subject.label}': its isolate failed: ${ending.message}`,
+        {
+          hint: "Look into the plugin for code that changes built-in objects or recurses without end.",
+          details: { killedHost: false },
+        },
+      );
+  }
+}
+
+export function cpuReason(
+  subject: Subject,
+  observedMs: number,
+  options: { killedHost: boolean },
+): XcoreError {
+  const { cpuMs } = subject.limits;
+  return new XcoreError(
+    "PLUGIN_CPU_LIMIT",
+    `plugin '${subject.label}' ran for ${formatDuration(observedMs)} without a pause; ${formatDuration(cpuMs)} are allowed`,
+    {
+      hint: "Split long work with await or into jobs, or raise limits.cpu in plugin.yaml and the ceiling in integration.yaml.",
+      details: { capMs: cpuMs, observedMs: Math.round(observedMs), killedHost: options.killedHost },
+    },
+  );
+}
+
+/** `hostCapBytes`: it was the whole host that grew too large, and had to be killed. */
+export function memoryReason(
+  subject: Subject,
+  facts: { observedBytes: number; capBytes: number; hostCapBytes?: number },
+): XcoreError {
+  const cap = formatSize(subject.limits.memoryBytes);
+  const grew =
+    facts.hostCapBytes === undefined
+      ? `reached its memory limit of ${cap}`
+      : `made its host process grow to ${formatSize(facts.observedBytes)}; with a limit of ${cap} it may have ${formatSize(facts.hostCapBytes)}`;
+  return new XcoreError("PLUGIN_MEMORY_LIMIT", `plugin '${subject.label}' ${grew}`, {
+    hint: "Keep less in memory at once, or raise limits.memory in plugin.yaml and the ceiling in integration.yaml.",
+    details: {
+      capBytes: facts.capBytes,
+      observedBytes: Math.max(facts.observedBytes, facts.hostCapBytes ?? facts.capBytes),
+      ...(facts.hostCapBytes === undefined ? {} : { hostCapBytes: facts.hostCapBytes }),
+      killedHost: facts.hostCapBytes !== undefined,
+    },
+  });
+}
+
+/** For the sandbox that was being executed when its host died by itself. */
+export function crashReason(subject: Subject, exit: HostExit, peakRssBytes: number): XcoreError {
+  const { memoryBytes } = subject.limits;
+  if (/out of memory|heap|allocation|invalid (array|table|size)|invalid size/i.test(exit.stderr)) {
+    return memoryReason(subject, {
+      observedBytes: peakRssBytes,
+      capBytes: memoryBytes,
+      hostCapBytes: memoryBytes,
+    });
+  }
+  const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
+  return new XcoreError(
+    "PLUGIN_CRASHED",
+    `plugin '${subject.label}' brought its host process down (${how})`,
+    {
+      hint: "Report this with the plugin's code: V8 itself gave up.",
+      details: {
+        killedHost: true,
+        signal: exit.signal,
+        exitCode: exit.code,
+        stderr: exit.stderr.slice(-2000),
+      },
+    },
+  );
+}
+
+/** For the neighbours of a culprit, and for all when nobody knows who it was. */
+export function bystanderReason(subject: Subject, cause: string): XcoreError {
+  return new XcoreError("PLUGIN_CRASHED", `plugin '${subject.label}': its host process was ended ${cause}`, {
+    details: { killedHost: false },
+  });
+}

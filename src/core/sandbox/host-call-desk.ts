@@ -1,0 +1,149 @@
+// Host calls of one sandbox: counted, parsed, handed to whoever grants them, answered by id.
+import { maxRecordLength } from "../../wire/protocol.ts";
+import type { GuestMessage } from "../../wire/messages.ts";
+import { encodeCoreMessage } from "../../wire/messages.ts";
+import type { Json } from "../../wire/json.ts";
+import { XcoreError } from "../base/error.ts";
+import { maxHostCalls } from "./bounds.ts";
+import { parseGuestJson } from "./guest-text.ts";
+import type { HostCall } from "./sandbox.ts";
+
+export interface HostCallDeskOptions {
+  label: string;
+  onHostCall(call: HostCall): Promise<Json>;
+  send(record: string): void;
+  /** Time that a host call on nobody's behalf has. */
+  timeoutMs: number;
+  /** When the call is due on whose behalf it is made, in performance.now() time; undefined: it is not under way. */
+  deadlineOf(call: number): number | undefined;
+}
+
+type HostCallRecord = Extract<GuestMessage, { kind: "host-call" }>;
+
+export class HostCallDesk {
+  readonly #options: HostCallDeskOptions;
+  readonly #open = new Map<number, OpenHostCall>();
+
+  constructor(options: HostCallDeskOptions) {
+    this.#options = options;
+  }
+
+  /** False when the guest uses an id that is still in use: a breach of protocol. */
+  take(record: HostCallRecord): boolean {
+    if (this.#open.has(record.id)) return false;
+    void this.#handle(record);
+    return true;
+  }
+
+  cancel(id: number): void {
+    this.#open.get(id)?.abort("the guest cancelled it");
+  }
+
+  /** The call on whose behalf they were made is no longer waited for. */
+  abandon(call: number): void {
+    for (const open of this.#open.values()) {
+      if (open.call === call) open.abort("the caller no longer waits");
+    }
+  }
+
+  abandonAll(): void {
+    for (const open of this.#open.values()) open.abort("the sandbox ended");
+    this.#open.clear();
+  }
+
+  async #handle(record: HostCallRecord): Promise<void> {
+    if (this.#open.size >= maxHostCalls) {
+      const error = new XcoreError(
+        "QUOTA_EXCEEDED",
+        `plugin '${this.#options.label}': ${maxHostCalls} host calls are under way already`,
+        { hint: "Await some before starting more.", details: { cap: maxHostCalls } },
+      );
+      this.#fail(record.id, error);
+      return;
+    }
+    const due = this.#options.deadlineOf(record.call) ?? performance.now() + this.#options.timeoutMs;
+    const timeoutMs = Math.max(1, Math.round(due - performance.now()));
+    const open = new OpenHostCall(record.name, record.call, timeoutMs);
+    this.#open.set(record.id, open);
+    try {
+      open.args = parseArgs(record);
+      const json =
+        JSON.stringify(await Promise.race([this.#options.onHostCall(open), open.overdue])) ?? "null";
+      if (json.length > maxRecordLength - 100) throw tooLarge(record.name, json.length);
+      if (this.#open.delete(record.id)) {
+        this.#options.send(encodeCoreMessage({ kind: "reply", id: record.id, json }));
+      }
+    } catch (error) {
+      if (this.#open.delete(record.id)) this.#fail(record.id, error);
+    } finally {
+      open.settled();
+    }
+  }
+
+  // Code and message only: stacks and causes of the core stay in the core.
+  #fail(id: number, error: unknown): void {
+    const known = error instanceof XcoreError;
+    const json = JSON.stringify({
+      code: known ? error.code : "INTERNAL",
+      message: known ? error.message : "the host call failed",
+    });
+    this.#options.send(encodeCoreMessage({ kind: "failure", id, json }));
+  }
+}
+
+/** The signal is made only for those who ask for it: most host calls are over before anybody could. */
+class OpenHostCall implements HostCall {
+  readonly name: string;
+  readonly call: number;
+  readonly timeoutMs: number;
+  readonly overdue: Promise<never>;
+  args: unknown;
+  #controller: AbortController | undefined;
+  #reason: XcoreError | undefined;
+  #refuse: (error: XcoreError) => void;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(name: string, call: number, timeoutMs: number) {
+    this.name = name;
+    this.call = call;
+    this.timeoutMs = timeoutMs;
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => undefined);
+    this.overdue = promise;
+    this.#refuse = reject;
+    this.#timer = setTimeout(() => this.abort("its time is over", "PLUGIN_TIMEOUT"), timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  abort(why: string, code: "CALL_CANCELLED" | "PLUGIN_TIMEOUT" = "CALL_CANCELLED"): void {
+    clearTimeout(this.#timer);
+    this.#reason ??= new XcoreError(code, `the host call '${this.name}' was ended: ${why}`);
+    this.#controller?.abort(this.#reason);
+    this.#refuse(this.#reason);
+  }
+
+  settled(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function parseArgs(record: HostCallRecord): unknown {
+  try {
+    return parseGuestJson(record.json);
+  } catch {
+    throw new XcoreError("INPUT_INVALID", `the arguments of the host call '${record.name}' are not JSON`);
+  }
+}
+
+function tooLarge(name: string, length: number): XcoreError {
+  return new XcoreError(
+    "QUOTA_EXCEEDED",
+    `the answer to the host call '${name}' has ${length} characters; at most ${maxRecordLength} fit`,
+    { hint: "Ask for less at once.", details: { cap: maxRecordLength, observed: length } },
+  );
+}

@@ -1,0 +1,111 @@
+// Starts one sandbox host: a child process without environment, rights or files, held by a socket pair.
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { Socket } from "node:net";
+import { setPriority } from "node:os";
+import { XcoreError } from "../base/error.ts";
+import { hostProgram, hostReadable } from "./paths.ts";
+import { ProcessMeter } from "./process-meter.ts";
+import { ProgressSlot } from "./progress-slot.ts";
+
+const stderrKept = 8 * 1024;
+const niceness = 5;
+
+export interface HostExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** The end of what it wrote to stderr. */
+  stderr: string;
+}
+
+export class HostProcess {
+  readonly pid: number;
+  readonly socket: Socket;
+  readonly meter: ProcessMeter;
+  readonly progress: ProgressSlot;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<HostExit>;
+  readonly #child: ChildProcess;
+
+  constructor() {
+    if (!existsSync(hostProgram)) {
+      throw new XcoreError("PART_MISSING", `the program of the sandbox host is missing: ${hostProgram}`, {
+        hint: "Run npm run build; in an installed package, install xcore again.",
+      });
+    }
+    this.progress = new ProgressSlot();
+    this.#child = spawn(process.execPath, [...hostFlags(), hostProgram], {
+      cwd: "/",
+      env: {},
+      stdio: ["ignore", "ignore", "pipe", "pipe", this.progress.descriptor ?? "ignore"],
+      windowsHide: true,
+    });
+    const socket = this.#child.stdio[3];
+    if (this.#child.pid === undefined || !(socket instanceof Socket)) {
+      this.progress.close();
+      throw new XcoreError("PART_MISSING", `a sandbox host can't be started with ${process.execPath}`, {
+        hint: "Check that this program may be executed and that the process limit is not reached.",
+      });
+    }
+    this.pid = this.#child.pid;
+    this.socket = socket;
+    this.meter = new ProcessMeter(this.pid);
+    lowerPriority(this.pid);
+    // A spare or a resting host must not keep the core's process alive.
+    this.#child.unref();
+    socket.unref();
+    if (this.#child.stderr instanceof Socket) this.#child.stderr.unref();
+    this.exited = this.#watchExit();
+  }
+
+  kill(): void {
+    // Whoever waits for its end must not find the event loop empty before.
+    this.#child.ref();
+    this.#child.kill("SIGKILL");
+  }
+
+  async #watchExit(): Promise<HostExit> {
+    const exit = await watchExit(this.#child);
+    this.progress.close();
+    this.meter.close();
+    return exit;
+  }
+}
+
+function hostFlags(): string[] {
+  return [
+    "--permission",
+    "--allow-addons",
+    ...hostReadable().map((path) => `--allow-fs-read=${path}`),
+    "--no-node-snapshot",
+    "--no-turboshaft-loop-unrolling",
+    "--no-warnings",
+  ];
+}
+
+function watchExit(child: ChildProcess): Promise<HostExit> {
+  const { promise, resolve } = Promise.withResolvers<HostExit>();
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString("utf8")).slice(-stderrKept);
+  });
+  child.on("error", (error) => {
+    stderr += error.message;
+    resolve({ code: null, signal: null, stderr });
+  });
+  // Its last words may arrive after the exit itself, but are not waited for long.
+  child.on("exit", (code, signal) => {
+    const finish = (): void => resolve({ code, signal, stderr });
+    child.on("close", finish);
+    setTimeout(finish, 50);
+  });
+  return promise;
+}
+
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // It may be gone already, or the platform may not allow it; it is a courtesy only.
+  }
+}

@@ -1,0 +1,296 @@
+// One sandbox host from the core's side: the process, its line, its watchdog and the sandboxes in it.
+import { randomBytes } from "node:crypto";
+import { encodeCoreMessage } from "../../wire/messages.ts";
+import { protocolVersion } from "../../wire/protocol.ts";
+import { encodeBatch } from "../../wire/records.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import { bootSliceMs, hostStartMs, mebibyte, pingGraceMs, sliceSlackMs } from "./bounds.ts";
+import { bystanderReason, cpuReason, crashReason, endingReason, memoryReason } from "./end-reasons.ts";
+import { frameKinds, type Ending, type Frame, type Hello, type OpenOrder, type Ready } from "./frames.ts";
+import { HostProcess, type HostExit } from "./host-process.ts";
+import { Outgoing } from "./outgoing.ts";
+import { RemoteSandbox } from "./remote-sandbox.ts";
+import type { SandboxOptions } from "./sandbox.ts";
+import { Watchdog, type Watched } from "./watchdog.ts";
+
+export interface HostOptions {
+  logger: Logger;
+  /** The guest runtime's script. */
+  runtime: string;
+  /** Called once, when nothing can be opened in it any more. */
+  onGone(host: Host): void;
+}
+
+interface Entry extends Watched {
+  sandbox: RemoteSandbox;
+}
+
+export class Host {
+  readonly ready: Promise<void>;
+  readonly #options: HostOptions;
+  readonly #process: HostProcess;
+  readonly #outgoing: Outgoing;
+  readonly #entries = new Map<number, Entry>();
+  readonly #becameReady = Promise.withResolvers<void>();
+  #watchdog: Watchdog | undefined;
+  #ping: NodeJS.Timeout | undefined;
+  #nextId = 1;
+  #reservations = 0;
+  #gone = false;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#process = new HostProcess();
+    this.#outgoing = new Outgoing(this.#process.socket, {
+      onFrame: (frame) => this.#onFrame(frame),
+      onClose: (fault) => this.#onClose(fault),
+    });
+    const hello: Hello = { protocol: protocolVersion, runtime: options.runtime };
+    this.#outgoing.send(frameKinds.hello, 0, JSON.stringify(hello));
+    void this.#process.exited.then((exit) => this.#onExit(exit));
+    this.ready = withDeadline(this.#becameReady.promise, {
+      ms: hostStartMs,
+      code: "PART_MISSING",
+      message: `a sandbox host did not start within ${hostStartMs / 1000} s`,
+      hint: "The machine may be overloaded; try again.",
+    });
+    this.ready.catch(() => this.close());
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get rssBytes(): number {
+    return this.#watchdog?.rssBytes ?? 0;
+  }
+
+  get sandboxes(): number {
+    return this.#entries.size;
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Keeps it from closing for want of sandboxes until the returned function is called. */
+  reserve(): () => void {
+    this.#reservations += 1;
+    return () => {
+      this.#reservations -= 1;
+      this.#closeIfEmpty();
+    };
+  }
+
+  /** Rejects with the reason when the plugin fails to load. */
+  async open(options: SandboxOptions, timeoutMs: number): Promise<RemoteSandbox> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const sandbox = new RemoteSandbox(options, {
+      hostPid: this.pid,
+      queued: () => this.#outgoing.queued(id),
+      send: (record) => {
+        this.#outgoing.deliver(id, record);
+        this.#watchdog?.wake();
+      },
+      suspect: () => this.#suspect(id),
+      leave: () => this.#leave(id),
+    });
+    const { memoryBytes, cpuMs } = options.limits;
+    const sliceMs = cpuMs + sliceSlackMs;
+    // Until it has described itself, the longer time for running the runtime and the plugin's top level holds.
+    const entry: Entry = { sandbox, memoryBytes, totalBytes: 0, sliceMs: Math.max(bootSliceMs, sliceMs) };
+    this.#entries.set(id, entry);
+    const order: OpenOrder = {
+      label: options.label,
+      code: options.code,
+      memoryMb: Math.max(8, Math.floor(memoryBytes / mebibyte)),
+      sliceMs,
+      bootMs: entry.sliceMs,
+      boot: encodeBatch([encodeCoreMessage({ kind: "boot", json: bootJson(options) })]),
+    };
+    this.#outgoing.send(frameKinds.open, id, JSON.stringify(order));
+    this.#watchdog?.wake();
+    try {
+      await withDeadline(sandbox.opened, {
+        ms: timeoutMs,
+        code: "PLUGIN_TIMEOUT",
+        message: `plugin '${options.label}' was not loaded within ${timeoutMs / 1000} s`,
+      });
+    } catch (error) {
+      if (sandbox.reason === undefined) this.#suspect(id);
+      void sandbox.close();
+      throw error;
+    }
+    entry.sliceMs = sliceMs;
+    return sandbox;
+  }
+
+  /** Ends the process and with it every sandbox that is still in it. */
+  async close(): Promise<void> {
+    this.#end(() => new XcoreError("PLUGIN_NOT_READY", "the server is stopping"));
+    await this.#process.exited;
+  }
+
+  #onFrame(frame: Frame): void {
+    if (this.#gone) return;
+    const entry = this.#entries.get(frame.sandbox);
+    switch (frame.kind) {
+      case frameKinds.outbox:
+        entry?.sandbox.receive(frame.payload);
+        return;
+      case frameKinds.stats:
+        this.#takeStats(frame.payload);
+        return;
+      case frameKinds.ended:
+        entry?.sandbox.end(endingReason(entry.sandbox.options, JSON.parse(frame.payload) as Ending));
+        return;
+      case frameKinds.pong:
+        clearTimeout(this.#ping);
+        this.#ping = undefined;
+        return;
+      case frameKinds.ready:
+        this.#onReady(JSON.parse(frame.payload) as Ready);
+        return;
+      default:
+        this.#onClose(new Error(`an unknown frame (${frame.kind})`));
+    }
+  }
+
+  #onReady(ready: Ready): void {
+    if (ready.protocol !== protocolVersion) {
+      const error = new XcoreError(
+        "PART_MISSING",
+        `the sandbox host speaks protocol ${ready.protocol}, the core ${protocolVersion}`,
+        { hint: "Run npm run build: dist/ is older than the sources." },
+      );
+      this.#becameReady.reject(error);
+      return;
+    }
+    this.#watchdog = new Watchdog({
+      meter: this.#process.meter,
+      progress: this.#process.progress,
+      sandboxes: () => this.#entries,
+      isBusy: () => this.#isBusy(),
+      onStuck: (id, elapsedMs) => this.#onStuck(id, elapsedMs),
+      onTooLarge: (id, rss, allowed) => this.#onTooLarge(id, rss, allowed),
+    });
+    this.#becameReady.resolve();
+  }
+
+  #takeStats(payload: string): void {
+    for (const [id, usedBytes, totalBytes, cpuMs] of JSON.parse(payload) as [
+      number,
+      number,
+      number,
+      number,
+    ][]) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) continue;
+      entry.totalBytes = totalBytes;
+      entry.sandbox.noteStats(usedBytes, cpuMs);
+    }
+  }
+
+  #isBusy(): boolean {
+    for (const { sandbox } of this.#entries.values()) if (sandbox.busy) return true;
+    return this.#process.progress.read().sandbox !== 0;
+  }
+
+  // A call that hangs is the plugin's affair; a host that does not even answer this is not left alone.
+  #suspect(id: number): void {
+    if (this.#gone || this.#ping !== undefined) return;
+    this.#outgoing.send(frameKinds.ping, id, "");
+    const since = performance.now();
+    const longestMs = Math.max(0, ...[...this.#entries.values()].map((entry) => entry.sliceMs));
+    this.#ping = setTimeout(() => {
+      const current = this.#process.progress.read().sandbox;
+      this.#onStuck(this.#entries.has(current) ? current : id, performance.now() - since);
+    }, longestMs + pingGraceMs);
+    this.#ping.unref();
+  }
+
+  #onStuck(id: number, elapsedMs: number): void {
+    this.#killFor(id, (entry) => cpuReason(entry.sandbox.options, elapsedMs, { killedHost: true }));
+  }
+
+  #onTooLarge(id: number, observedBytes: number, hostCapBytes: number): void {
+    const largest = [...this.#entries].sort((a, b) => b[1].totalBytes - a[1].totalBytes)[0]?.[0] ?? 0;
+    this.#killFor(this.#entries.has(id) ? id : largest, (entry) =>
+      memoryReason(entry.sandbox.options, { observedBytes, capBytes: entry.memoryBytes, hostCapBytes }),
+    );
+  }
+
+  #killFor(id: number, reasonOf: (entry: Entry) => XcoreError): void {
+    const culprit = this.#entries.get(id);
+    const because =
+      culprit === undefined ? "by itself" : `because of plugin '${culprit.sandbox.options.label}'`;
+    this.#end((entry) =>
+      entry === culprit ? reasonOf(entry) : bystanderReason(entry.sandbox.options, because),
+    );
+  }
+
+  #onClose(fault: Error | undefined): void {
+    if (this.#gone) return;
+    // Its exit tells more than the end of its line; but without an exit it has to go anyway.
+    if (fault !== undefined)
+      this.#end((entry) => bystanderReason(entry.sandbox.options, `: it sent ${fault.message}`));
+    else this.#process.kill();
+  }
+
+  #onExit(exit: HostExit): void {
+    this.#becameReady.reject(
+      new XcoreError("PART_MISSING", `a sandbox host ended while it started: ${lastLine(exit)}`, {
+        hint: "Run npm install again; isolated-vm needs Node 24 or 26 and its own binary.",
+        details: { exitCode: exit.code, signal: exit.signal, stderr: exit.stderr },
+      }),
+    );
+    if (this.#gone) return;
+    const { sandbox: current } = this.#process.progress.read();
+    const peak = this.#watchdog?.peakRssBytes ?? 0;
+    this.#options.logger.warn(
+      { pid: this.pid, exitCode: exit.code, signal: exit.signal, stderr: exit.stderr.slice(-1000) },
+      "a sandbox host ended by itself",
+    );
+    const only = this.#entries.size === 1 ? [...this.#entries.keys()][0] : undefined;
+    this.#killFor(this.#entries.has(current) ? current : (only ?? 0), (entry) =>
+      crashReason(entry.sandbox.options, exit, peak),
+    );
+  }
+
+  #end(reasonOf: (entry: Entry) => XcoreError): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#watchdog?.stop();
+    clearTimeout(this.#ping);
+    this.#process.kill();
+    this.#outgoing.close();
+    this.#options.onGone(this);
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const entry of entries) entry.sandbox.end(reasonOf(entry));
+  }
+
+  #leave(id: number): void {
+    if (!this.#entries.delete(id) || this.#gone) return;
+    this.#outgoing.forget(id);
+    this.#outgoing.send(frameKinds.close, id, "");
+    this.#closeIfEmpty();
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#entries.size === 0 && this.#reservations === 0) void this.close();
+  }
+}
+
+function bootJson(options: SandboxOptions): string {
+  return JSON.stringify({ ...options.boot, seed: randomBytes(64).toString("base64") });
+}
+
+function lastLine(exit: HostExit): string {
+  const lines = exit.stderr.trim().split("\n");
+  const telling = lines.find((line) => /Error/.test(line)) ?? lines.at(-1);
+  return telling === undefined || telling === "" ? (exit.signal ?? `exit code ${exit.code}`) : telling.trim();
+}

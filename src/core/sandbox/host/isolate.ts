@@ -1,0 +1,136 @@
+// The only file that knows isolated-vm: one isolate with one context, strings in and out, every entry under a timeout.
+import ivm from "isolated-vm";
+import type { Ending } from "../frames.ts";
+
+export interface IsolateOptions {
+  memoryMb: number;
+  /** Called when V8 has lost control over the isolate: end the process. */
+  onCatastrophe(message: string): void;
+}
+
+/** Why an isolate can't be used any more. */
+export class IsolateFault extends Error {
+  override readonly name = "IsolateFault";
+  readonly ending: Ending;
+  /** The guest's stack, when the fault was an error that guest code threw. */
+  readonly guestStack: string | undefined;
+
+  constructor(ending: Ending, guestStack: string | undefined) {
+    super(ending.message);
+    this.ending = ending;
+    this.guestStack = guestStack;
+  }
+}
+
+type Entry = ivm.Reference<(...args: string[]) => string>;
+
+let runtimeCache: { code: string; data: ivm.ExternalCopy<ArrayBuffer> } | undefined;
+
+export class GuestIsolate {
+  readonly #isolate: ivm.Isolate;
+  readonly #context: ivm.Context;
+  #receive: Entry | undefined;
+  #drain: Entry | undefined;
+  #disposed = false;
+  #lastTotalBytes = 0;
+
+  constructor(options: IsolateOptions) {
+    this.#isolate = new ivm.Isolate({
+      memoryLimit: options.memoryMb,
+      onCatastrophicError: options.onCatastrophe,
+    });
+    this.#context = this.#isolate.createContextSync();
+  }
+
+  /** Runs the guest runtime and takes its two entries away from the global object. */
+  installRuntime(code: string, timeoutMs: number): void {
+    this.#enter(timeoutMs, () => {
+      const cached = runtimeCache?.code === code ? runtimeCache.data : undefined;
+      const filename = "xcore:///runtime.js";
+      const script = this.#isolate.compileScriptSync(
+        code,
+        cached === undefined ? { filename, produceCachedData: true } : { filename, cachedData: cached },
+      );
+      const produced = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData;
+      if (cached === undefined && produced !== undefined) runtimeCache = { code, data: produced };
+      script.runSync(this.#context, { timeout: timeoutMs, release: true });
+      const runtime = this.#context.global.getSync("__xcore_runtime", { reference: true });
+      this.#receive = runtime.getSync("receive", { reference: true });
+      this.#drain = runtime.getSync("drain", { reference: true });
+      runtime.release();
+      this.#context.global.deleteSync("__xcore_runtime");
+    });
+  }
+
+  runPlugin(code: string, filename: string, timeoutMs: number): void {
+    this.#enter(timeoutMs, () => {
+      const script = this.#isolate.compileScriptSync(code, { filename });
+      script.runSync(this.#context, { timeout: timeoutMs, release: true });
+    });
+  }
+
+  /** Hands one batch in; everything it sets going without waiting for the core happens before this returns. */
+  receive(batch: string, timeoutMs: number): void {
+    const started = performance.now();
+    try {
+      this.#receive?.applySync(undefined, [batch], { timeout: timeoutMs });
+    } catch (error) {
+      throw this.#fault(error, performance.now() - started, timeoutMs);
+    }
+  }
+
+  /** What the guest has to say: `<ms to its next timer or ->;<batch>`. */
+  drain(timeoutMs: number): string {
+    const started = performance.now();
+    try {
+      const said: unknown = this.#drain?.applySync(undefined, [], { timeout: timeoutMs });
+      return typeof said === "string" ? said : "";
+    } catch (error) {
+      throw this.#fault(error, performance.now() - started, timeoutMs);
+    }
+  }
+
+  heap(): { usedBytes: number; totalBytes: number } {
+    if (this.#isolate.isDisposed) return { usedBytes: 0, totalBytes: 0 };
+    const heap = this.#isolate.getHeapStatisticsSync();
+    const external = heap.externally_allocated_size;
+    this.#lastTotalBytes = heap.total_heap_size + heap.malloced_memory + external;
+    return { usedBytes: heap.used_heap_size + external, totalBytes: this.#lastTotalBytes };
+  }
+
+  get cpuMs(): number {
+    return this.#isolate.isDisposed ? 0 : Number(this.#isolate.cpuTime / 1000n) / 1000;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    if (!this.#isolate.isDisposed) this.#isolate.dispose();
+  }
+
+  #enter(timeoutMs: number, work: () => void): void {
+    const started = performance.now();
+    try {
+      work();
+    } catch (error) {
+      throw this.#fault(error, performance.now() - started, timeoutMs);
+    }
+  }
+
+  // Judged by what this side knows, never by the class or text of an error: guest code can throw any.
+  #fault(error: unknown, elapsedMs: number, timeoutMs: number): IsolateFault {
+    if (this.#isolate.isDisposed && !this.#disposed) {
+      const message = "the isolate's heap reached its limit";
+      return new IsolateFault({ kind: "memory", message, observed: this.#lastTotalBytes }, undefined);
+    }
+    if (elapsedMs >= timeoutMs) {
+      const message = "one synchronous stretch did not end";
+      return new IsolateFault({ kind: "cpu", message, observed: Math.round(elapsedMs) }, undefined);
+    }
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const stack = error instanceof Error ? error.stack : undefined;
+    return new IsolateFault(
+      { kind: "fault", message: text.slice(0, 4000), observed: 0 },
+      stack?.slice(0, 16_000),
+    );
+  }
+}

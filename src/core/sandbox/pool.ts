@@ -1,0 +1,111 @@
+// All sandbox hosts of a core: which sandbox goes where, and one host started ahead for the next that is needed.
+import { readFileSync } from "node:fs";
+import { XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import { openTimeoutMs } from "./bounds.ts";
+import { Host } from "./host.ts";
+import { guestRuntime } from "./paths.ts";
+import type { Sandbox, SandboxOptions, SandboxPool } from "./sandbox.ts";
+
+export interface SandboxPoolOptions {
+  logger: Logger;
+  /** Keep one host started ahead. Default true. */
+  spare?: boolean;
+  /** Another guest runtime than the built one; for tests. */
+  runtime?: string;
+}
+
+/** Throws `PART_MISSING` when the guest runtime is not built. Starts no process yet. */
+export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
+  const runtime = options.runtime ?? readRuntime();
+  if (Number.parseInt(process.versions.node, 10) < 26) {
+    options.logger.warn(
+      { node: process.versions.node },
+      "this Node can't close the network for sandbox hosts; plugins are still held by their isolates. Use Node 26",
+    );
+  }
+  return new Pool({ ...options, runtime });
+}
+
+class Pool implements SandboxPool {
+  readonly #options: SandboxPoolOptions & { runtime: string };
+  readonly #groups = new Map<string, Host>();
+  readonly #all = new Set<Host>();
+  #spare: Host | undefined;
+  #closed = false;
+
+  constructor(options: SandboxPoolOptions & { runtime: string }) {
+    this.#options = options;
+  }
+
+  async open(options: SandboxOptions): Promise<Sandbox> {
+    if (this.#closed) throw new XcoreError("PLUGIN_NOT_READY", "the server is stopping");
+    const host = this.#hostOf(options.group);
+    const release = host.reserve();
+    try {
+      await host.ready;
+      return await host.open(options, openTimeoutMs);
+    } finally {
+      release();
+      this.#refill();
+    }
+  }
+
+  hosts(): readonly { pid: number; group: string; sandboxes: number; rssBytes: number }[] {
+    return [...this.#groups].map(([group, { pid, sandboxes, rssBytes }]) => ({
+      pid,
+      group,
+      sandboxes,
+      rssBytes,
+    }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#all].map((host) => host.close()));
+  }
+
+  #hostOf(group: string): Host {
+    const living = this.#groups.get(group);
+    if (living !== undefined) return living;
+    const host = this.#spare ?? this.#start();
+    this.#spare = undefined;
+    this.#groups.set(group, host);
+    return host;
+  }
+
+  #start(): Host {
+    const host = new Host({
+      logger: this.#options.logger,
+      runtime: this.#options.runtime,
+      onGone: (gone) => this.#forget(gone),
+    });
+    this.#all.add(host);
+    host.ready.catch((error: unknown) => {
+      this.#options.logger.error({ err: error }, "a sandbox host did not start");
+    });
+    return host;
+  }
+
+  #refill(): void {
+    if (this.#closed || this.#spare !== undefined || this.#options.spare === false) return;
+    this.#spare = this.#start();
+  }
+
+  #forget(host: Host): void {
+    this.#all.delete(host);
+    if (this.#spare === host) this.#spare = undefined;
+    for (const [group, living] of this.#groups) if (living === host) this.#groups.delete(group);
+  }
+}
+
+function readRuntime(): string {
+  try {
+    return readFileSync(guestRuntime, "utf8");
+  } catch (error) {
+    throw new XcoreError("PART_MISSING", `the guest runtime is missing: ${guestRuntime}`, {
+      hint: "Run npm run build; in an installed package, install xcore again.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,278 @@
+// One sandbox as the core holds it: calls go out as records, answers come back by id, the first reason of its end stays.
+import type { GuestCallKind, GuestDescription, GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import { decodeGuestMessage, encodeCoreMessage, type GuestMessage } from "../../wire/messages.ts";
+import { maxRecordLength } from "../../wire/protocol.ts";
+import { decodeBatch } from "../../wire/records.ts";
+import { messageOf, XcoreError } from "../base/error.ts";
+import { maxCalls, maxLogsPerSecond, maxQueuedLength } from "./bounds.ts";
+import { checkDescription } from "./description.ts";
+import { guestFailure } from "./guest-failure.ts";
+import { guestError, guestLog, parseGuestJson } from "./guest-text.ts";
+import { HostCallDesk } from "./host-call-desk.ts";
+import { busy, PendingCalls, type NewCall } from "./pending-calls.ts";
+import type { CallOptions, Sandbox, SandboxOptions, SandboxStats } from "./sandbox.ts";
+import { StackMapper } from "./stack.ts";
+
+/** What a sandbox needs of the host it lives in. */
+export interface Line {
+  readonly hostPid: number;
+  /** UTF-16 units of its records that the host has not been given yet. */
+  queued(): number;
+  send(record: string): void;
+  /** A call is overdue: make sure that the host still answers. */
+  suspect(): void;
+  /** It is over: have the isolate disposed of. */
+  leave(): void;
+}
+
+export class RemoteSandbox implements Sandbox {
+  readonly options: SandboxOptions;
+  /** Settled by the guest's answer to its boot record. */
+  readonly opened: Promise<GuestDescription>;
+  #description: GuestDescription | undefined;
+  readonly #line: Line;
+  readonly #calls: PendingCalls;
+  readonly #desk: HostCallDesk;
+  readonly #mapper: StackMapper;
+  #opening: { resolve(value: GuestDescription): void; reject(error: XcoreError): void } | undefined;
+  #reason: XcoreError | undefined;
+  #usedBytes = 0;
+  #cpuMs = 0;
+  #logsSince = 0;
+  #logs = 0;
+
+  constructor(options: SandboxOptions, line: Line) {
+    this.options = options;
+    this.#line = line;
+    this.#mapper = new StackMapper(options.sourceMap);
+    this.#calls = new PendingCalls({
+      label: options.label,
+      onAbandon: (id, overdue) => {
+        this.#desk.abandon(id);
+        line.send(encodeCoreMessage({ kind: "abort", id }));
+        if (overdue) line.suspect();
+      },
+    });
+    this.#desk = new HostCallDesk({
+      label: options.label,
+      onHostCall: options.onHostCall,
+      send: (record) => line.send(record),
+      timeoutMs: options.limits.timeoutMs,
+      deadlineOf: (id) => this.#calls.get(id)?.deadline,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<GuestDescription>();
+    promise.catch(() => undefined);
+    this.opened = promise;
+    this.#opening = { resolve, reject };
+  }
+
+  get description(): GuestDescription {
+    if (this.#description === undefined) throw new Error("the sandbox is not open yet");
+    return this.#description;
+  }
+
+  /** Why it ended, if it did. */
+  get reason(): XcoreError | undefined {
+    return this.#reason;
+  }
+
+  get busy(): boolean {
+    return this.#opening !== undefined || this.#calls.size > 0;
+  }
+
+  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+    const call: NewCall = {
+      kind: "request",
+      what: `${request.method} ${request.url.slice(0, 200)}`,
+      ...options,
+    };
+    return this.#start(call, (id) =>
+      encodeCoreMessage({ kind: "request", id, timeoutMs: Math.ceil(options.timeoutMs), request }),
+    );
+  }
+
+  call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json> {
+    const what = kind === "start" || kind === "stop" ? `its ${kind}` : `the ${kind} '${name.slice(0, 200)}'`;
+    return this.#start({ kind: "call", what, ...options }, (id) =>
+      encodeCoreMessage({
+        kind: "call",
+        id,
+        timeoutMs: Math.ceil(options.timeoutMs),
+        call: kind,
+        name,
+        json: JSON.stringify(payload),
+      }),
+    );
+  }
+
+  stats(): SandboxStats {
+    return {
+      heapBytes: this.#usedBytes,
+      heapLimitBytes: this.options.limits.memoryBytes,
+      cpuMs: this.#cpuMs,
+      hostPid: this.#line.hostPid,
+      lateReplies: this.#calls.late,
+    };
+  }
+
+  noteStats(usedBytes: number, cpuMs: number): void {
+    this.#usedBytes = usedBytes;
+    this.#cpuMs = cpuMs;
+  }
+
+  async close(): Promise<void> {
+    if (this.#reason !== undefined) return;
+    const message = `plugin '${this.options.label}': its sandbox was closed`;
+    this.#finish(new XcoreError("PLUGIN_NOT_READY", message));
+    this.#line.leave();
+  }
+
+  /** Ends it with this reason, unless it has ended before. The isolate is disposed of. */
+  end(reason: XcoreError): void {
+    if (this.#reason !== undefined) return;
+    const opened = this.#description !== undefined;
+    this.#finish(reason);
+    this.#line.leave();
+    if (opened) this.options.onEnd(reason);
+  }
+
+  /** What the isolate said. */
+  receive(batch: string): void {
+    if (this.#reason !== undefined) return;
+    try {
+      for (const record of decodeBatch(batch)) this.#receive(decodeGuestMessage(record));
+    } catch (error) {
+      this.#breach(messageOf(error));
+    }
+  }
+
+  #start<T>(call: NewCall, encode: (id: number) => string): Promise<T> {
+    if (this.#reason !== undefined) return Promise.reject(this.#reason);
+    if (call.signal?.aborted === true) {
+      return Promise.reject(
+        new XcoreError("CALL_CANCELLED", `plugin '${this.options.label}': ${call.what} was cancelled`),
+      );
+    }
+    if (this.#calls.size >= maxCalls || this.#line.queued() > maxQueuedLength) {
+      return Promise.reject(busy(this.options.label, this.#calls.size));
+    }
+    const { id, answer } = this.#calls.add<T>(call);
+    const record = encode(id);
+    if (record.length > maxRecordLength) {
+      this.#calls.take(id)?.reject(
+        new XcoreError("PAYLOAD_TOO_LARGE", `plugin '${this.options.label}': ${call.what} is too large`, {
+          details: { cap: maxRecordLength, observed: record.length },
+        }),
+      );
+      return answer;
+    }
+    this.#line.send(record);
+    return answer;
+  }
+
+  #receive(message: GuestMessage): void {
+    switch (message.kind) {
+      case "response":
+        if (message.response.headers.length % 2 === 0) {
+          this.#answer(message.id, "request", message.response);
+        } else this.#calls.take(message.id)?.reject(this.#badHeaders());
+        return;
+      case "value":
+        if (message.id === 0) this.#describe(message.json);
+        else this.#answer(message.id, "call", parseGuestJson(message.json));
+        return;
+      case "error":
+        this.#fail(message.id, message.json);
+        return;
+      case "host-call":
+        if (!this.#desk.take(message)) this.#breach(`host call ${message.id} was made twice`);
+        return;
+      case "cancel":
+        this.#desk.cancel(message.id);
+        return;
+      case "log":
+        this.#log(message.level, message.json);
+        return;
+    }
+  }
+
+  #answer(id: number, kind: NewCall["kind"], value: Json | GuestResponse): void {
+    const call = this.#calls.take(id);
+    if (call === undefined) return;
+    if (call.kind !== kind) this.#breach(`call ${id} was answered in the wrong form`);
+    else call.resolve(value);
+  }
+
+  #badHeaders(): XcoreError {
+    const message = `plugin '${this.options.label}': its response has a header without a value`;
+    return new XcoreError("PLUGIN_BAD_RESPONSE", message, {
+      hint: "Header names and values must not contain line breaks.",
+    });
+  }
+
+  #fail(id: number, json: string): void {
+    const error = guestError(json);
+    if (error === undefined) {
+      this.#breach("an error that is none");
+      return;
+    }
+    const opening = id === 0 && this.#opening !== undefined;
+    const failure = guestFailure(error, {
+      label: this.options.label,
+      mapper: this.#mapper,
+      fallback: opening ? "PLUGIN_START" : "PLUGIN_ERROR",
+    });
+    if (opening) this.end(failure);
+    else this.#calls.take(id)?.reject(failure);
+  }
+
+  #describe(json: string): void {
+    if (this.#opening === undefined) {
+      this.#breach("it described itself twice");
+      return;
+    }
+    const checked = checkDescription(parseGuestJson(json));
+    if (typeof checked === "string") {
+      this.#breach(checked);
+      return;
+    }
+    this.#description = checked;
+    this.#opening.resolve(checked);
+    this.#opening = undefined;
+  }
+
+  #log(level: "debug" | "info" | "warn" | "error", json: string): void {
+    const now = performance.now();
+    if (now - this.#logsSince > 1000) {
+      const dropped = this.#logs - maxLogsPerSecond;
+      this.#logsSince = now;
+      this.#logs = 0;
+      if (dropped > 0) {
+        this.options.onLog({ level: "warn", message: `${dropped} log lines were dropped`, fields: {} });
+      }
+    }
+    this.#logs += 1;
+    if (this.#logs > maxLogsPerSecond) return;
+    const entry = guestLog(level, json);
+    if (entry === undefined) this.#breach("a log entry that is none");
+    else this.options.onLog(entry);
+  }
+
+  #breach(what: string): void {
+    this.end(
+      new XcoreError("PLUGIN_PROTOCOL", `plugin '${this.options.label}' broke the protocol: ${what}`, {
+        hint: "The plugin may have changed built-in objects that the runtime needs; look for such code in it.",
+        details: { killedHost: false },
+      }),
+    );
+  }
+
+  #finish(reason: XcoreError): void {
+    this.#reason = reason;
+    this.#opening?.reject(reason);
+    this.#opening = undefined;
+    this.#calls.rejectAll(reason);
+    this.#desk.abandonAll();
+  }
+}
