@@ -1,0 +1,45 @@
+// The providers that come with xcore, by service and driver. Each is imported when a server really uses it: start-up stays quick.
+import { suggestion } from "../base/nearest.ts";
+import { XcoreError } from "../base/error.ts";
+import type { Provider } from "./service.ts";
+
+type Load = () => Promise<Provider>;
+
+const builtin: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
+  database: {
+    embedded: async () => (await import("./database/embedded-postgres.ts")).embeddedPostgres,
+    postgres: async () => (await import("./database/postgres.ts")).postgres,
+  },
+  cache: {
+    memory: async () => (await import("./cache/memory.ts")).memoryCache,
+    redis: async () => (await import("./cache/redis.ts")).redisCache,
+  },
+  jobs: {
+    agenda: async () => (await import("./jobs/agenda.ts")).agendaJobs,
+  },
+  events: {
+    memory: async () => (await import("./events/memory.ts")).memoryEvents,
+  },
+};
+
+export async function builtinProvider(name: string, driver: string): Promise<Provider> {
+  const drivers = builtin[name];
+  if (drivers === undefined) {
+    throw new XcoreError(
+      "CONFIG_INVALID",
+      `services.${name}: xcore brings no service of this name; ${suggestion(name, Object.keys(builtin))}`,
+      { hint: `For a service of your own write services.${name}.module: ./path/to/provider.ts` },
+    );
+  }
+  const load = Object.hasOwn(drivers, driver) ? drivers[driver] : undefined;
+  if (load === undefined) {
+    throw new XcoreError(
+      "CONFIG_INVALID",
+      `services.${name}.driver: there is no driver '${driver}'; ${suggestion(driver, Object.keys(drivers))}`,
+      {
+        hint: `Write one of ${Object.keys(drivers).join(", ")}, or services.${name}.module for your own.`,
+      },
+    );
+  }
+  return load();
+}

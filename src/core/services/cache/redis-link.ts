@@ -1,0 +1,203 @@
+// The connection to Redis and whether to trust it: a Redis that fails or is slow is left alone until a probe answers,
+// and what could not be written meanwhile is deleted there before it is trusted again.
+import { randomUUID } from "node:crypto";
+import { Redis } from "ioredis";
+import { messageOf, XcoreError } from "../../base/error.ts";
+import type { Logger } from "../../base/log.ts";
+
+export interface RedisLinkOptions {
+  url: string;
+  /** Namespace of everything it writes; servers that share it share their caches. */
+  prefix: string;
+  logger: Logger;
+  /** Another node has changed this entry. */
+  onForeignChange: (key: string) => void;
+  /** Messages may have been lost: forget what is held in front. */
+  onTrusted: () => void;
+}
+
+const commandTimeoutMs = 150;
+const probeEveryMs = 500;
+const maxUnwritten = 10_000;
+
+export class RedisLink {
+  readonly #options: RedisLinkOptions;
+  readonly #redis: Redis;
+  readonly #subscriber: Redis;
+  readonly #node = randomUUID();
+  readonly #channel: string;
+  readonly #unwritten = new Set<string>();
+  #overflowed = false;
+  #trusted = false;
+  #wasTrusted = false;
+  #probing = false;
+  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
+  #reason = "not connected yet";
+  readonly #firstTrust = Promise.withResolvers<void>();
+
+  constructor(options: RedisLinkOptions) {
+    this.#options = options;
+    this.#channel = `${options.prefix}:changes`;
+    const common = {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 1,
+      connectTimeout: 2000,
+      retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1000),
+    };
+    this.#redis = new Redis(options.url, { ...common, commandTimeout: commandTimeoutMs });
+    this.#subscriber = new Redis(options.url, { ...common, autoResubscribe: false });
+    this.#redis.on("error", (error) => this.#distrust(messageOf(error)));
+    this.#redis.on("close", () => this.#distrust("the connection is closed"));
+    this.#redis.on("ready", () => void this.#probe());
+    this.#subscriber.on("error", () => undefined);
+    this.#subscriber.on("ready", () => void this.#subscribe());
+    this.#subscriber.on("message", (_channel: string, message: string) => this.#onMessage(message));
+  }
+
+  get trusted(): boolean {
+    return this.#trusted;
+  }
+
+  /** Why it is not trusted. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  /** Begins to connect; resolves when that has worked or after `waitMs`, since a cache is no reason not to start. */
+  async connect(waitMs: number): Promise<void> {
+    this.#redis.connect().catch(() => undefined);
+    this.#subscriber.connect().catch(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    await Promise.race([this.#firstTrust.promise, promise]);
+    clearTimeout(timer);
+  }
+
+  async read<T>(operation: (redis: Redis) => Promise<T>): Promise<T> {
+    if (!this.#trusted) throw this.#away();
+    try {
+      return await operation(this.#redis);
+    } catch (error) {
+      this.#distrust(messageOf(error));
+      throw this.#away();
+    }
+  }
+
+  /** Runs the write and tells the other nodes. Keys are full ones. What fails is remembered. */
+  async write(keys: readonly string[], operation: (redis: Redis) => Promise<unknown>): Promise<void> {
+    try {
+      await this.read(operation);
+      this.#redis
+        .publish(this.#channel, JSON.stringify([this.#node, ...keys]))
+        .catch((error: unknown) => this.#distrust(messageOf(error)));
+    } catch (error) {
+      for (const key of keys) {
+        if (this.#unwritten.size < maxUnwritten) this.#unwritten.add(key);
+        else this.#overflowed = true;
+      }
+      throw error;
+    }
+  }
+
+  /** Deletes every key that begins with `start`. */
+  async clear(start: string): Promise<void> {
+    await this.read((redis) => unlinkAll(redis, start));
+  }
+
+  async ping(): Promise<void> {
+    await this.#redis.ping();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#redis.disconnect();
+    this.#subscriber.disconnect();
+  }
+
+  #away(): XcoreError {
+    return new XcoreError("SERVICE_UNAVAILABLE", `Redis is not available: ${this.#reason}`);
+  }
+
+  #distrust(reason: string): void {
+    this.#reason = reason === "" ? "the connection was refused" : reason;
+    if (this.#closed) return;
+    if (this.#trusted) {
+      this.#options.logger.warn(
+        { reason: this.#reason },
+        "Redis is not available: the cache answers from memory alone",
+      );
+    }
+    this.#trusted = false;
+    this.#probeLater();
+  }
+
+  #probeLater(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#probe(), probeEveryMs);
+    this.#timer.unref();
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#closed || this.#trusted || this.#probing) return;
+    this.#probing = true;
+    try {
+      await this.#redis.ping();
+      while (this.#overflowed || this.#unwritten.size > 0) await this.#repair();
+      // A connection that hears nothing looks like one with nothing to hear: after an outage it is made anew.
+      if (this.#wasTrusted) this.#subscriber.disconnect(true);
+      this.#options.onTrusted();
+      this.#trusted = true;
+      this.#wasTrusted = true;
+      this.#firstTrust.resolve();
+      this.#options.logger.info({}, "Redis is available");
+    } catch (error) {
+      this.#reason = messageOf(error);
+      this.#probeLater();
+    } finally {
+      this.#probing = false;
+    }
+  }
+
+  async #repair(): Promise<void> {
+    if (this.#overflowed) {
+      await unlinkAll(this.#redis, `${this.#options.prefix}:`);
+      this.#overflowed = false;
+      this.#unwritten.clear();
+    }
+    const keys = [...this.#unwritten];
+    if (keys.length === 0) return;
+    await this.#redis.unlink(...keys);
+    await this.#redis.publish(this.#channel, JSON.stringify([this.#node, ...keys]));
+    for (const key of keys) this.#unwritten.delete(key);
+  }
+
+  async #subscribe(): Promise<void> {
+    if (this.#subscriber.status !== "ready") return;
+    await this.#subscriber.subscribe(this.#channel).catch(() => undefined);
+    this.#options.onTrusted();
+  }
+
+  #onMessage(message: string): void {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(message);
+    } catch {
+      return;
+    }
+    if (!Array.isArray(parsed) || parsed[0] === this.#node) return;
+    for (const key of parsed.slice(1)) if (typeof key === "string") this.#options.onForeignChange(key);
+  }
+}
+
+async function unlinkAll(redis: Redis, start: string): Promise<void> {
+  const pattern = `${start.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
+  let cursor = "0";
+  do {
+    const [next, keys] = await redis.scan(cursor, "MATCH", pattern, "COUNT", 1000);
+    if (keys.length > 0) await redis.unlink(...keys);
+    cursor = next;
+  } while (cursor !== "0");
+}

@@ -1,0 +1,130 @@
+// Cache in Redis behind memory: shared by every node, and never slower or less available than memory alone.
+import { Type, type Static } from "typebox";
+import { withDeadline } from "../../base/deadline.ts";
+import { messageOf } from "../../base/error.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Facade, Health, PluginIdentity, Provider, Service } from "../service.ts";
+import { cacheFacade } from "./facade.ts";
+import { commonOptions, settingsOf, type CacheSettings } from "./options.ts";
+import { PluginCache } from "./plugin-cache.ts";
+import { RedisLink } from "./redis-link.ts";
+import { RedisTier } from "./redis-tier.ts";
+
+const options = Type.Object(
+  {
+    ...commonOptions,
+    url: Type.String({
+      pattern: "^rediss?://.+",
+      default: "redis://127.0.0.1:6379",
+      examples: ["redis://127.0.0.1:6379"],
+    }),
+    /** Servers with the same prefix share their caches. */
+    prefix: Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$", default: "xcore", examples: ["shop"] }),
+  },
+  { additionalProperties: false },
+);
+
+export const redisCache: Provider<Static<typeof options>> = {
+  driver: "redis",
+  options,
+  needs: [],
+  async open({ options: written, logger }) {
+    const cache = new RedisCache({
+      ...settingsOf(written),
+      url: written.url,
+      prefix: written.prefix,
+      logger,
+    });
+    await cache.connect();
+    return cache;
+  },
+};
+
+interface Settings extends CacheSettings {
+  url: string;
+  prefix: string;
+  logger: Logger;
+}
+
+const firstConnectMs = 500;
+const maxWaitMs = 200;
+
+class RedisCache implements Service {
+  readonly driver = "redis";
+  readonly #settings: Settings;
+  readonly #link: RedisLink;
+  readonly #caches = new Map<string, PluginCache>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#link = new RedisLink({
+      url: settings.url,
+      prefix: `${settings.prefix}:cache`,
+      logger: settings.logger,
+      onForeignChange: (key) => this.#forget(key),
+      onTrusted: () => {
+        for (const cache of this.#caches.values()) cache.forgetAll();
+      },
+    });
+  }
+
+  async connect(): Promise<void> {
+    await this.#link.connect(firstConnectMs);
+    if (this.#link.trusted) return;
+    this.#settings.logger.warn(
+      { reason: this.#link.reason },
+      "Redis is not available: the cache answers from memory alone until it is",
+    );
+  }
+
+  async check(timeoutMs: number): Promise<Health> {
+    const started = performance.now();
+    try {
+      await withDeadline(this.#link.ping(), {
+        ms: timeoutMs,
+        code: "SERVICE_UNAVAILABLE",
+        message: `no answer within ${timeoutMs} ms`,
+      });
+      return { ok: true, latencyMs: performance.now() - started, detail: "Redis behind memory" };
+    } catch (error) {
+      const reason = this.#link.trusted ? messageOf(error) : this.#link.reason;
+      const detail = `from memory alone; Redis: ${reason}`;
+      return { ok: false, latencyMs: performance.now() - started, detail };
+    }
+  }
+
+  forPlugin({ name }: PluginIdentity): Promise<Facade> {
+    let cache = this.#caches.get(name);
+    if (cache === undefined) {
+      cache = new PluginCache({
+        plugin: name,
+        ...this.#settings,
+        remote: new RedisTier(this.#link, this.#startOf(name)),
+      });
+      this.#caches.set(name, cache);
+    }
+    return Promise.resolve(cacheFacade(cache, { maxValueBytes: this.#settings.maxValueBytes, maxWaitMs }));
+  }
+
+  async removePlugin(name: string): Promise<void> {
+    this.#caches.get(name)?.forgetAll();
+    this.#caches.delete(name);
+    await this.#link.clear(this.#startOf(name));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#link.close();
+    this.#caches.clear();
+    return Promise.resolve();
+  }
+
+  #startOf(plugin: string): string {
+    return `${this.#settings.prefix}:cache:${plugin}:`;
+  }
+
+  #forget(key: string): void {
+    const rest = key.slice(this.#startOf("").length - 1);
+    const colon = rest.indexOf(":");
+    this.#caches.get(rest.slice(0, colon))?.forget(rest.slice(colon + 1));
+  }
+}

@@ -1,0 +1,268 @@
+// Background jobs on Agenda, in the database the server has anyway.
+import { Pool } from "pg";
+import { Type, type Static } from "typebox";
+import type { JobDescription, JobRun } from "../../../wire/guest-calls.ts";
+import type { Json } from "../../../wire/json.ts";
+import { withDeadline } from "../../base/deadline.ts";
+import { messageOf, XcoreError } from "../../base/error.ts";
+import type { Logger } from "../../base/log.ts";
+import { durationPattern, formatSize, parseDuration, parseSize, sizePattern } from "../../base/units.ts";
+import type { DatabaseService } from "../database/database.ts";
+import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
+import { jobsFacade, unknownJob } from "./facade.ts";
+import type { JobCounts, JobsService, JobSummary } from "./jobs.ts";
+import type { Binding, JobProcessor } from "./processor.ts";
+import { firstRun, planJobs } from "./schedule.ts";
+import { JobStore, type NewJob } from "./store.ts";
+import { WaitingQuota } from "./waiting-quota.ts";
+
+const duration = (standard: string, least: string) =>
+  Type.String({ pattern: durationPattern, default: standard, examples: [least] });
+
+const options = Type.Object(
+  {
+    /** Jobs that may wait, for each plugin. */
+    maxWaiting: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 10_000 }),
+    maxData: Type.String({ pattern: sizePattern, default: "64kb", examples: ["64kb"] }),
+    /** How long history is kept. */
+    keepDone: duration("1d", "1d"),
+    keepFailed: duration("14d", "14d"),
+    /** After this long without a sign of life a job's process counts as gone, and the job runs again elsewhere. */
+    lockLifetime: duration("30s", "30s"),
+  },
+  { additionalProperties: false },
+);
+
+export const agendaJobs: Provider<Static<typeof options>> = {
+  driver: "agenda",
+  options,
+  needs: ["database"],
+  async open({ options: written, needs, logger }) {
+    const { connection } = needs["database"] as DatabaseService;
+    // A pool of its own: other users of a pool change how types are read, and Agenda breaks on that.
+    const pool = new Pool({
+      host: connection.host,
+      port: connection.port,
+      user: connection.user,
+      database: connection.database,
+      ...(connection.password === undefined ? {} : { password: connection.password }),
+      ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
+      max: 4,
+      connectionTimeoutMillis: 5000,
+      application_name: "xcore jobs",
+      onConnect: (client) => client.query("SET search_path = xcore"),
+    });
+    pool.on("error", (error) =>
+      logger.warn({ error: messageOf(error) }, "jobs lost a connection to the database"),
+    );
+    try {
+      const { ensureJobsTable } = await import("./schema.ts");
+      await ensureJobsTable(pool);
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+    return new AgendaJobs({
+      pool,
+      logger,
+      maxWaiting: written.maxWaiting,
+      maxDataBytes: parseSize(written.maxData) ?? 65_536,
+      keep: {
+        doneMs: parseDuration(written.keepDone) ?? 86_400_000,
+        failedMs: parseDuration(written.keepFailed) ?? 14 * 86_400_000,
+      },
+      lockLifetimeMs: Math.max(parseDuration(written.lockLifetime) ?? 30_000, 1000),
+    });
+  },
+};
+
+interface Settings {
+  pool: Pool;
+  logger: Logger;
+  maxWaiting: number;
+  maxDataBytes: number;
+  keep: { doneMs: number; failedMs: number };
+  lockLifetimeMs: number;
+}
+
+const pollMs = 1000;
+const pruneEveryMs = 60_000;
+
+class AgendaJobs implements JobsService {
+  readonly driver = "agenda";
+  readonly #settings: Settings;
+  readonly #store: JobStore;
+  readonly #quota: WaitingQuota;
+  readonly #bindings = new Map<string, Binding>();
+  /** What a revision has announced; its `start` may enqueue before it is bound. */
+  readonly #announced = new Map<string, readonly string[]>();
+  #processor: JobProcessor | undefined;
+  #pruning: NodeJS.Timeout | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#store = new JobStore(settings.pool);
+    this.#quota = new WaitingQuota(settings.maxWaiting, (plugin, most) =>
+      this.#store.countWaiting(plugin, most),
+    );
+  }
+
+  validate(plugin: string, jobs: Readonly<Record<string, JobDescription>>): void {
+    const plans = planJobs(plugin, jobs);
+    this.#announced.set(
+      plugin,
+      plans.map((plan) => plan.name),
+    );
+  }
+
+  async bind(
+    plugin: string,
+    jobs: Readonly<Record<string, JobDescription>>,
+    run: (job: JobRun, signal: AbortSignal) => Promise<Json>,
+  ): Promise<() => Promise<void>> {
+    const plans = planJobs(plugin, jobs);
+    const now = new Date();
+    await this.#reach(
+      this.#store.setSchedules(
+        plugin,
+        plans.flatMap(({ name, schedule }) =>
+          schedule === undefined
+            ? []
+            : [{ name: `${plugin}.${name}`, firstRunAt: firstRun(schedule, now), ...schedule }],
+        ),
+      ),
+    );
+    const bound = new Map(
+      plans.map((plan): [string, Binding] => [`${plugin}.${plan.name}`, { plugin, plan, run }]),
+    );
+    for (const name of this.#namesOf(plugin)) if (!bound.has(name)) this.#bindings.delete(name);
+    for (const [name, binding] of bound) {
+      this.#bindings.set(name, binding);
+      this.#processor?.define(name);
+      this.#processor?.poke(name);
+    }
+    return () => {
+      // A binding that has been replaced since is not ours to undo.
+      for (const [name, binding] of bound) {
+        if (this.#bindings.get(name) === binding) this.#bindings.delete(name);
+      }
+      if (this.#namesOf(plugin).length === 0) this.#announced.delete(plugin);
+      return Promise.resolve();
+    };
+  }
+
+  async start(): Promise<void> {
+    if (this.#processor !== undefined) return;
+    const { pool, logger, lockLifetimeMs, keep } = this.#settings;
+    const { JobProcessor } = await import("./processor.ts");
+    this.#processor = new JobProcessor({ pool, logger, lockLifetimeMs, pollMs, bindings: this.#bindings });
+    await this.#processor.start();
+    const prune = (): void => {
+      this.#store
+        .prune(keep)
+        .catch((error: unknown) => logger.debug({ error: messageOf(error) }, "pruning failed"));
+    };
+    this.#pruning = setInterval(prune, pruneEveryMs).unref();
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    await this.#processor?.drain(timeoutMs);
+  }
+
+  counts(): Promise<JobCounts> {
+    return this.#reach(this.#store.counts());
+  }
+
+  list(filter: { plugin?: string; state?: JobSummary["state"]; limit: number }): Promise<JobSummary[]> {
+    return this.#reach(this.#store.list(filter));
+  }
+
+  async enqueue(plugin: string, name: string, data: Json): Promise<string> {
+    const defined = this.#definedBy(plugin);
+    if (!defined.includes(name)) throw unknownJob(plugin, name, defined);
+    const bytes = Buffer.byteLength(JSON.stringify(data));
+    const { maxDataBytes } = this.#settings;
+    if (bytes > maxDataBytes) {
+      throw new XcoreError(
+        "QUOTA_EXCEEDED",
+        `the data is ${formatSize(bytes)}; at most ${formatSize(maxDataBytes)}`,
+      );
+    }
+    return this.#add(plugin, {
+      name: `${plugin}.${name}`,
+      payload: data,
+      runAt: new Date(),
+      priority: 0,
+      unique: undefined,
+    });
+  }
+
+  forPlugin({ name: plugin }: PluginIdentity): Promise<Facade> {
+    return Promise.resolve(
+      jobsFacade({
+        plugin,
+        maxDataBytes: this.#settings.maxDataBytes,
+        defined: () => this.#definedBy(plugin),
+        add: (job) => this.#add(plugin, job),
+        cancel: (id) => this.#reach(this.#store.cancel(plugin, id)),
+      }),
+    );
+  }
+
+  async removePlugin(plugin: string): Promise<void> {
+    await this.#reach(this.#store.removePlugin(plugin));
+    this.#quota.forget(plugin);
+  }
+
+  async check(timeoutMs: number): Promise<Health> {
+    const started = performance.now();
+    const latencyMs = (): number => performance.now() - started;
+    try {
+      const code = "SERVICE_UNAVAILABLE";
+      const message = `no answer within ${timeoutMs} ms`;
+      await withDeadline(this.#settings.pool.query("SELECT 1"), { ms: timeoutMs, code, message });
+      const state = this.#processor?.claiming === true ? "" : ", not claiming";
+      return {
+        ok: true,
+        latencyMs: latencyMs(),
+        detail: `Agenda on Postgres, ${this.#bindings.size} jobs${state}`,
+      };
+    } catch (error) {
+      return { ok: false, latencyMs: latencyMs(), detail: messageOf(error) };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#pruning);
+    await this.#processor?.close();
+    await this.#settings.pool.end();
+  }
+
+  async #add(plugin: string, job: NewJob): Promise<string> {
+    await this.#reach(this.#quota.take(plugin));
+    const id = await this.#reach(this.#store.add(job));
+    if (job.runAt.getTime() <= Date.now()) this.#processor?.poke(job.name);
+    return id;
+  }
+
+  #namesOf(plugin: string): string[] {
+    return [...this.#bindings.keys()].filter((name) => name.startsWith(`${plugin}.`));
+  }
+
+  #definedBy(plugin: string): readonly string[] {
+    const bound = this.#namesOf(plugin).map((name) => name.slice(plugin.length + 1));
+    return [...new Set([...bound, ...(this.#announced.get(plugin) ?? [])])];
+  }
+
+  async #reach<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof XcoreError) throw error;
+      throw new XcoreError("SERVICE_UNAVAILABLE", `jobs: the database did not answer: ${messageOf(error)}`, {
+        hint: "Look at xcore status; the call can be tried again.",
+        cause: error,
+      });
+    }
+  }
+}

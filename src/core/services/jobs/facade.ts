@@ -1,0 +1,73 @@
+// What a plugin sees of jobs: enqueue and cancel runs of the jobs it defines itself.
+import { XcoreError } from "../../base/error.ts";
+import { suggestion } from "../../base/nearest.ts";
+import { Arguments } from "../arguments.ts";
+import type { Facade, Reply } from "../service.ts";
+import type { NewJob } from "./store.ts";
+
+export interface FacadeSources {
+  plugin: string;
+  maxDataBytes: number;
+  /** Names of the jobs the plugin defines. */
+  defined: () => readonly string[];
+  add: (job: NewJob) => Promise<string>;
+  cancel: (id: string) => Promise<boolean>;
+}
+
+const maxDelayMs = 366 * 86_400_000;
+const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel }: FacadeSources): Facade {
+  return {
+    calls: {
+      "jobs.enqueue": async (args) => {
+        const fields = new Arguments("jobs.enqueue", args);
+        const name = fields.text("name", 64);
+        if (!defined().includes(name)) throw unknownJob(plugin, name, defined());
+        const id = await add({
+          name: `${plugin}.${name}`,
+          payload: fields.json("data", maxDataBytes).value,
+          runAt: runTime(fields),
+          priority: fields.optionalInteger("priority", -100, 100) ?? 0,
+          unique: fields.optionalText("unique", 200),
+        });
+        return { id } satisfies Reply<"jobs.enqueue">;
+      },
+      "jobs.cancel": async (args) => {
+        const id = new Arguments("jobs.cancel", args).text("id", 64);
+        return { cancelled: uuid.test(id) && (await cancel(id)) } satisfies Reply<"jobs.cancel">;
+      },
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+export function unknownJob(plugin: string, name: string, defined: readonly string[]): XcoreError {
+  return new XcoreError(
+    "JOB_NOT_FOUND",
+    `plugin '${plugin}' defines no job '${name}'; ${suggestion(name, defined)}`,
+    {
+      hint: "Jobs are what the plugin lists under `jobs` in definePlugin.",
+    },
+  );
+}
+
+function runTime(fields: Arguments): Date {
+  const delayMs = fields.optionalInteger("delayMs", 0, maxDelayMs);
+  const at = fields.optionalText("at", 40);
+  if (at === undefined) return new Date(Date.now() + (delayMs ?? 0));
+  if (delayMs !== undefined) {
+    throw new XcoreError("INPUT_INVALID", "jobs.enqueue: 'delayMs' and 'at' exclude each other");
+  }
+  const time = new Date(at);
+  if (!isoTime.test(at) || Number.isNaN(time.getTime())) {
+    throw new XcoreError("INPUT_INVALID", `jobs.enqueue: 'at' is no point in time: '${at}'`, {
+      hint: "Write ISO 8601 with a zone: 2027-01-31T09:00:00Z",
+    });
+  }
+  if (time.getTime() > Date.now() + maxDelayMs) {
+    throw new XcoreError("INPUT_INVALID", `jobs.enqueue: 'at' is more than 366 days away: '${at}'`);
+  }
+  return time;
+}

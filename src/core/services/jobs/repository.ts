@@ -1,0 +1,229 @@
+// How jobs are claimed and finished: Agenda's repository with the database's clock, an owner on every lock, attempts
+// counted where they begin, priorities that count, and one look for all names instead of one for each.
+import { PostgresJobRepository } from "@agendajs/postgres-backend";
+import { toJobId, type JobId, type JobParameters } from "agenda";
+import type { Pool } from "pg";
+import { sleep } from "../../base/deadline.ts";
+import { systemCode } from "../../base/error.ts";
+import { jobsTable } from "./schema.ts";
+import type { Envelope } from "./store.ts";
+
+export interface RepositoryOptions {
+  pool: Pool;
+  /** Names this process, on its locks. */
+  owner: string;
+  lockLifetimeMs: number;
+  /** How far ahead a look announces jobs by `soon`. */
+  aheadMs: number;
+  /** The names that are claimed here now. */
+  claimable: () => readonly string[];
+  /** A job of this name is due in `ms`. */
+  soon: (name: string, ms: number) => void;
+}
+
+/** What a run tells the repository, on the job's data, in memory only. */
+export interface RunEnvelope extends Envelope {
+  /** It failed and is tried again. */
+  retry?: boolean;
+  /** It did not run: it goes back as if it had not been claimed. */
+  giveBack?: boolean;
+}
+
+interface JobRow {
+  id: string;
+  name: string;
+  priority: number;
+  type: "normal" | "single";
+  data: Envelope;
+  repeat_interval: string | null;
+  repeat_timezone: string | null;
+  fail_count: number | null;
+}
+
+/** Agenda judges a lock by its own copy of this; the real one is in the database, renewed and judged there. */
+const neverExpires = new Date(8.64e15);
+const returned = "id, name, priority, type, data, repeat_interval, repeat_timezone, fail_count";
+
+export class ClaimingRepository extends PostgresJobRepository {
+  readonly #options: RepositoryOptions;
+  readonly #certain = new Set<string>();
+  #look: Promise<Map<string, { stale: boolean }>> | undefined;
+
+  constructor(options: RepositoryOptions) {
+    super({ pool: options.pool, tableName: jobsTable, ensureSchema: false });
+    this.#options = options;
+  }
+
+  override connect(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** The next look for this name asks the table itself, not a look that may be older than the job. */
+  expect(name: string): void {
+    this.#certain.add(name);
+  }
+
+  override async getNextJobToRun(name: string): Promise<JobParameters | undefined> {
+    if (!this.#options.claimable().includes(name)) return undefined;
+    const certain = this.#certain.delete(name);
+    const due = certain ? { stale: false } : (await this.#lookOnce()).get(name);
+    if (due === undefined) return undefined;
+    const row = due.stale ? await this.#claimStale(name) : await this.#claim(name);
+    if (row === undefined) return undefined;
+    this.#certain.add(name);
+    if (this.#options.claimable().includes(name)) return parametersOf(row);
+    await this.unlockJobs([row.id]);
+    return undefined;
+  }
+
+  override async saveJobState(job: JobParameters<RunEnvelope>): Promise<void> {
+    if (job.lockedAt !== undefined) return this.#begin(job);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#finish(job);
+      } catch (error) {
+        // A run whose end is not written runs again: worth some patience with a database that restarts.
+        if (tries === 5 || systemCode(error) === "JOB_LOST") throw error;
+        await sleep(200 * 2 ** tries);
+      }
+    }
+  }
+
+  override async unlockJob(job: JobParameters): Promise<void> {
+    if (job._id !== undefined) await this.unlockJobs([job._id]);
+  }
+
+  /** Never rejects: Agenda calls it without waiting; what stays locked is claimed again when the lock is old. */
+  override async unlockJobs(ids: (JobId | string)[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#options.pool
+      .query(
+        `UPDATE jobs SET locked_at = NULL
+         WHERE id = ANY($1::uuid[]) AND last_modified_by = $2 AND next_run_at IS NOT NULL`,
+        [ids, this.#options.owner],
+      )
+      .catch(() => undefined);
+  }
+
+  /** Renews the locks of running jobs; returns the ids that are still ours. */
+  async renew(ids: readonly string[]): Promise<string[]> {
+    const { rows } = await this.#options.pool.query<{ id: string }>(
+      `UPDATE jobs SET locked_at = now()
+       WHERE id = ANY($1::uuid[]) AND last_modified_by = $2 AND locked_at IS NOT NULL RETURNING id`,
+      [ids, this.#options.owner],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /** Names with due jobs. Looks that are asked for at the same time are one. */
+  async #lookOnce(): Promise<Map<string, { stale: boolean }>> {
+    this.#look ??= this.#lookForAll().finally(() => (this.#look = undefined));
+    return this.#look;
+  }
+
+  async #lookForAll(): Promise<Map<string, { stale: boolean }>> {
+    const { pool, claimable, aheadMs, lockLifetimeMs, soon } = this.#options;
+    const { rows } = await pool.query<{ name: string; ms: number; stale: boolean }>(
+      `SELECT name, ms, false AS stale FROM (
+         SELECT name, (SELECT extract(epoch FROM next_run_at - now())::float8 * 1000 FROM jobs
+           WHERE jobs.name = names.name AND NOT disabled AND locked_at IS NULL AND next_run_at IS NOT NULL
+           ORDER BY next_run_at LIMIT 1) AS ms
+         FROM unnest($1::text[]) AS names (name)) AS next WHERE ms <= $2
+       UNION ALL
+       SELECT DISTINCT name, 0, true FROM jobs
+         WHERE locked_at <= now() - $3 * interval '1 ms' AND name = ANY($1)`,
+      [claimable(), aheadMs, lockLifetimeMs],
+    );
+    const due = new Map<string, { stale: boolean }>();
+    for (const { name, ms, stale } of rows) {
+      if (ms > 0) soon(name, ms);
+      else due.set(name, { stale });
+    }
+    return due;
+  }
+
+  async #claim(name: string): Promise<JobRow | undefined> {
+    const { rows } = await this.#options.pool.query<JobRow>(
+      `UPDATE jobs SET locked_at = now(), last_modified_by = $2 WHERE id = (
+         SELECT id FROM jobs WHERE name = $1 AND NOT disabled AND locked_at IS NULL AND next_run_at <= now()
+         ORDER BY priority DESC, next_run_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}`,
+      [name, this.#options.owner],
+    );
+    return rows[0];
+  }
+
+  /** A job whose process has gone: it is due at once, also when it belongs to a schedule. */
+  async #claimStale(name: string): Promise<JobRow | undefined> {
+    const { rows } = await this.#options.pool.query<JobRow>(
+      `UPDATE jobs SET locked_at = now(), last_modified_by = $2, next_run_at = now() WHERE id = (
+         SELECT id FROM jobs WHERE name = $1 AND locked_at <= now() - $3 * interval '1 ms'
+         ORDER BY locked_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}`,
+      [name, this.#options.owner, this.#options.lockLifetimeMs],
+    );
+    return rows[0];
+  }
+
+  async #begin(job: JobParameters<RunEnvelope>): Promise<void> {
+    const { rows } = await this.#options.pool.query<{ data: Envelope }>(
+      `UPDATE jobs SET locked_at = now(), last_run_at = $3, next_run_at = $4,
+         data = data || jsonb_build_object('attempt', (data->>'attempt')::int + 1, 'occurrence',
+           CASE WHEN (data->>'attempt')::int = 0 THEN to_jsonb(next_run_at) ELSE data->'occurrence' END)
+       WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL RETURNING data`,
+      [job._id, this.#options.owner, job.lastRunAt, job.nextRunAt],
+    );
+    if (rows[0] === undefined) throw lost(job);
+    job.data = rows[0].data;
+  }
+
+  async #finish(job: JobParameters<RunEnvelope>): Promise<void> {
+    const { retry = false, giveBack = false } = job.data ?? {};
+    const failed = job.failedAt !== undefined && job.failedAt.getTime() === job.lastFinishedAt?.getTime();
+    const { rowCount } = await this.#options.pool.query(
+      giveBack
+        ? `UPDATE jobs SET locked_at = NULL, next_run_at = now(),
+             data = jsonb_set(data, '{attempt}', to_jsonb(greatest((data->>'attempt')::int - 1, 0)))
+           WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL`
+        : `UPDATE jobs SET locked_at = NULL, last_finished_at = $3, failed_at = $4, fail_reason = $5, fail_count = $6,
+             next_run_at = CASE WHEN type = 'single' AND NOT $7 THEN next_run_at ELSE $8 END,
+             data = CASE WHEN type = 'single' AND NOT $7 THEN data || '{"attempt": 0}' ELSE data END
+           WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL`,
+      giveBack
+        ? [job._id, this.#options.owner]
+        : [
+            job._id,
+            this.#options.owner,
+            job.lastFinishedAt,
+            failed ? job.failedAt : null,
+            failed ? (job.failReason ?? "").slice(0, 4000) : null,
+            failed ? job.failCount : 0,
+            retry,
+            job.nextRunAt,
+          ],
+    );
+    if (rowCount !== 1) throw lost(job);
+  }
+}
+
+function parametersOf(row: JobRow): JobParameters {
+  return {
+    _id: toJobId(row.id),
+    name: row.name,
+    priority: row.priority,
+    type: row.type,
+    nextRunAt: new Date(),
+    lockedAt: neverExpires,
+    data: row.data,
+    ...(row.repeat_interval === null ? {} : { repeatInterval: row.repeat_interval }),
+    ...(row.repeat_timezone === null ? {} : { repeatTimezone: row.repeat_timezone }),
+    ...(row.fail_count === null ? {} : { failCount: row.fail_count }),
+  };
+}
+
+function lost(job: JobParameters): Error {
+  return Object.assign(
+    new Error(`job ${job.name} (${String(job._id)}) is no longer locked by this process`),
+    {
+      code: "JOB_LOST",
+    },
+  );
+}

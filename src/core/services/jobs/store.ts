@@ -1,0 +1,186 @@
+// What is kept of jobs in the database, apart from how Agenda claims and finishes them.
+import type { Pool } from "pg";
+import type { Json } from "../../../wire/json.ts";
+import type { JobCounts, JobSummary } from "./jobs.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** The `data` column: what the plugin gave, and what the core keeps beside it. */
+export interface Envelope {
+  payload: Json;
+  /** Runs that were begun of this job, or of this occurrence of a schedule. */
+  attempt: number;
+  /** Which occurrence of a schedule is running. */
+  occurrence?: string | null;
+  unique?: string;
+}
+
+export interface NewJob {
+  /** `plugin.job` */
+  name: string;
+  payload: Json;
+  runAt: Date;
+  priority: number;
+  unique: string | undefined;
+}
+
+export interface NewSchedule extends Schedule {
+  name: string;
+  firstRunAt: Date;
+}
+
+const stateOf = `CASE
+  WHEN locked_at IS NOT NULL THEN 'running'
+  WHEN next_run_at <= now() THEN 'waiting'
+  WHEN next_run_at IS NOT NULL THEN 'scheduled'
+  WHEN failed_at IS NOT NULL THEN 'failed'
+  ELSE 'done' END`;
+
+export class JobStore {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** With `unique`, the id of the job of that key that waits already, if one does. */
+  async add(job: NewJob): Promise<string> {
+    const { name, payload, runAt, priority, unique } = job;
+    const envelope: Envelope = { payload, attempt: 0, ...(unique === undefined ? {} : { unique }) };
+    const text = `INSERT INTO jobs (name, priority, next_run_at, type, data) VALUES ($1, $2, $3, 'normal', $4) RETURNING id`;
+    const values = [name, priority, runAt, JSON.stringify(envelope)];
+    if (unique === undefined) {
+      const { rows } = await this.#pool.query<{ id: string }>(text, values);
+      return rows[0]?.id ?? "";
+    }
+    const client = await this.#pool.connect();
+    try {
+      await client.query("BEGIN");
+      // Look and insert are two statements: without the lock two callers would both see nothing.
+      await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [
+        `xcore job ${name} ${unique}`,
+      ]);
+      const waiting = await client.query<{ id: string }>(
+        `SELECT id FROM jobs WHERE name = $1 AND data->>'unique' = $2 AND data ? 'unique'
+           AND next_run_at IS NOT NULL LIMIT 1`,
+        [name, unique],
+      );
+      const found = waiting.rows[0] ?? (await client.query<{ id: string }>(text, values)).rows[0];
+      await client.query("COMMIT");
+      return found?.id ?? "";
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+
+  /** Makes the schedules of a plugin exactly these. One that is unchanged keeps its next run. */
+  async setSchedules(plugin: string, schedules: readonly NewSchedule[]): Promise<void> {
+    const names = schedules.map((schedule) => schedule.name);
+    await this.#pool.query(
+      `DELETE FROM jobs WHERE type = 'single' AND starts_with(name, $1) AND NOT name = ANY($2)`,
+      [`${plugin}.`, names],
+    );
+    if (schedules.length === 0) return;
+    await this.#pool.query(
+      `INSERT INTO jobs (name, type, next_run_at, repeat_interval, repeat_timezone, data)
+       SELECT name, 'single', first, every, zone, '{"payload": null, "attempt": 0}'
+       FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[]) AS s (name, first, every, zone)
+       ON CONFLICT ((name)) WHERE type = 'single' DO UPDATE SET
+         next_run_at = CASE
+           WHEN jobs.next_run_at IS NOT NULL
+             AND jobs.repeat_interval IS NOT DISTINCT FROM EXCLUDED.repeat_interval
+             AND jobs.repeat_timezone IS NOT DISTINCT FROM EXCLUDED.repeat_timezone
+           THEN jobs.next_run_at ELSE EXCLUDED.next_run_at END,
+         repeat_interval = EXCLUDED.repeat_interval,
+         repeat_timezone = EXCLUDED.repeat_timezone`,
+      [
+        names,
+        schedules.map((schedule) => schedule.firstRunAt),
+        schedules.map((schedule) => schedule.interval),
+        schedules.map((schedule) => schedule.timezone ?? null),
+      ],
+    );
+  }
+
+  /** Removes a job of the plugin that has not begun. */
+  async cancel(plugin: string, id: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `DELETE FROM jobs WHERE id = $1 AND starts_with(name, $2) AND type = 'normal'
+         AND locked_at IS NULL AND next_run_at IS NOT NULL`,
+      [id, `${plugin}.`],
+    );
+    return rowCount === 1;
+  }
+
+  /** Jobs of a plugin that wait, counted no further than `most`. */
+  async countWaiting(plugin: string, most: number): Promise<number> {
+    const { rows } = await this.#pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (SELECT 1 FROM jobs
+         WHERE starts_with(name, $1) AND type = 'normal' AND next_run_at IS NOT NULL LIMIT $2) AS waiting`,
+      [`${plugin}.`, most],
+    );
+    return rows[0]?.count ?? 0;
+  }
+
+  async counts(): Promise<JobCounts> {
+    const { rows } = await this.#pool.query<JobCounts>(
+      `SELECT count(*) FILTER (WHERE state = 'waiting' AND type = 'normal')::int AS waiting,
+              count(*) FILTER (WHERE state = 'running')::int AS running,
+              count(*) FILTER (WHERE state = 'failed')::int AS failed
+       FROM (SELECT type, ${stateOf} AS state FROM jobs) AS states`,
+    );
+    return rows[0] ?? { waiting: 0, running: 0, failed: 0 };
+  }
+
+  async list(filter: { plugin?: string; state?: string; limit: number }): Promise<JobSummary[]> {
+    const { rows } = await this.#pool.query<ListRow>(
+      `SELECT * FROM (
+         SELECT id, name, ${stateOf} AS state, (data->>'attempt')::int AS attempt, next_run_at, last_run_at,
+           CASE WHEN failed_at IS NOT NULL AND failed_at >= last_finished_at THEN fail_reason END AS error,
+           coalesce(last_finished_at, last_run_at, created_at) AS touched
+         FROM jobs WHERE $1::text IS NULL OR starts_with(name, $1 || '.')) AS listed
+       WHERE $2::text IS NULL OR state = $2
+       ORDER BY array_position(ARRAY['running', 'waiting', 'scheduled', 'failed', 'done'], state),
+         CASE WHEN next_run_at IS NOT NULL THEN next_run_at END, touched DESC, id
+       LIMIT $3`,
+      [filter.plugin ?? null, filter.state ?? null, filter.limit],
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      plugin: row.name.slice(0, row.name.indexOf(".")),
+      name: row.name.slice(row.name.indexOf(".") + 1),
+      state: row.state,
+      attempt: row.attempt ?? 0,
+      nextRunAt: row.next_run_at?.toISOString() ?? null,
+      lastRunAt: row.last_run_at?.toISOString() ?? null,
+      error: row.error,
+    }));
+  }
+
+  /** Removes history that is older than it is kept. */
+  async prune(keep: { doneMs: number; failedMs: number }): Promise<void> {
+    await this.#pool.query(
+      `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs
+         WHERE next_run_at IS NULL AND locked_at IS NULL AND type = 'normal'
+           AND last_finished_at < now() - (CASE WHEN failed_at IS NULL THEN $1 ELSE $2 END) * interval '1 ms'
+         LIMIT 5000)`,
+      [keep.doneMs, keep.failedMs],
+    );
+  }
+
+  async removePlugin(plugin: string): Promise<void> {
+    await this.#pool.query(`DELETE FROM jobs WHERE starts_with(name, $1)`, [`${plugin}.`]);
+  }
+}
+
+interface ListRow {
+  id: string;
+  name: string;
+  state: JobSummary["state"];
+  attempt: number | null;
+  next_run_at: Date | null;
+  last_run_at: Date | null;
+  error: string | null;
+}
