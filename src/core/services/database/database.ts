@@ -18,6 +18,8 @@ export interface DatabaseService extends Service {
   readonly pool: Pool;
   /** Makes sure that role and schema of a plugin exist; returns the schema's name. Idempotent, safe at the same time from several processes. */
   provision(plugin: string): Promise<string>;
+  /** How to connect as the plugin's own role; provisions it first. For its migrations. */
+  connectionOf(plugin: string): Promise<Connection>;
   /** Whether the plugin owns a schema here. */
   hasPlugin(plugin: string): Promise<boolean>;
   /** Drops schema and role of a plugin with all its data. */

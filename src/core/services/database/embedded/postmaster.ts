@@ -5,7 +5,14 @@ import { basename, dirname, join } from "node:path";
 import { sleep } from "../../../base/deadline.ts";
 import { systemCode, XcoreError } from "../../../base/error.ts";
 import type { Binaries } from "./binaries.ts";
-import { cannotRun, cleanEnvironment, dataArgument, identity, repairMode, type Places } from "./data-folder.ts";
+import {
+  cannotRun,
+  cleanEnvironment,
+  dataArgument,
+  identity,
+  repairMode,
+  type Places,
+} from "./data-folder.ts";
 import type { User } from "./run-as.ts";
 
 export interface Postmaster {
@@ -85,7 +92,8 @@ export async function startPostmaster(places: Places, options: StartOptions): Pr
   child.unref();
   while (Date.now() < deadlineAt) {
     if (failure !== undefined) throw cannotRun(failure, binaries);
-    if (child.exitCode !== null || child.signalCode !== null) return outcomeOf(await tail(places.log, logStart));
+    if (child.exitCode !== null || child.signalCode !== null)
+      return outcomeOf(await tail(places.log, logStart));
     const found = await findPostmaster(places);
     if (found?.ready === true) return { kind: "ready" };
     await sleep(4);

@@ -97,7 +97,11 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   }
   const site = { places, binaries, user, socket: await socketFolder(places) };
   const { client, arrival } = await arrive(site);
-  const server = new EmbeddedServer(site, { client, arrival: arrival === "started" ? found : arrival }, options.logger);
+  const server = new EmbeddedServer(
+    site,
+    { client, arrival: arrival === "started" ? found : arrival },
+    options.logger,
+  );
   await ensureDatabase(client);
   return server;
 }
@@ -131,7 +135,11 @@ function notStarted(reason: string, site: Site): XcoreError {
 
 /** Connects and takes the shared lock; it waits while a last one is stopping the server, and then fails with it. */
 async function attend(socket: string): Promise<Client> {
-  const client = new Client({ ...connectionTo(socket), connectionTimeoutMillis: 5_000, application_name: "xcore presence" });
+  const client = new Client({
+    ...connectionTo(socket),
+    connectionTimeoutMillis: 5_000,
+    application_name: "xcore presence",
+  });
   // Without a listener the end of the server would be an uncaught error; `end` tells the same.
   client.on("error", () => undefined);
   try {
@@ -146,7 +154,9 @@ async function attend(socket: string): Promise<Client> {
 
 async function isLast(presence: Client): Promise<boolean> {
   await presence.query("select pg_advisory_unlock_shared($1)", [presenceKey]);
-  const { rows } = await presence.query<{ alone: boolean }>("select pg_try_advisory_lock($1) as alone", [presenceKey]);
+  const { rows } = await presence.query<{ alone: boolean }>("select pg_try_advisory_lock($1) as alone", [
+    presenceKey,
+  ]);
   return rows[0]?.alone === true;
 }
 
@@ -161,5 +171,12 @@ async function ensureDatabase(client: Client): Promise<void> {
 }
 
 function connectionTo(socket: string): Connection {
-  return { host: socket, port: 5432, user: "xcore", password: undefined, database: "postgres", ssl: undefined };
+  return {
+    host: socket,
+    port: 5432,
+    user: "xcore",
+    password: undefined,
+    database: "postgres",
+    ssl: undefined,
+  };
 }

@@ -39,6 +39,8 @@ async function linkPath(places: Places): Promise<string> {
   throw new XcoreError(
     "SERVICE_FAILED",
     `the path ${places.data} is too long for a socket (at most ${longest} bytes), and ${folder} is not private to this user`,
-    { hint: `Remove ${folder}, set TMPDIR to a short folder of your own, or move the project to a shorter path.` },
+    {
+      hint: `Remove ${folder}, set TMPDIR to a short folder of your own, or move the project to a shorter path.`,
+    },
   );
 }
