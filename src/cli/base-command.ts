@@ -25,8 +25,9 @@ export abstract class BaseCommand extends Command {
 
   /** The project's integration.yaml, read, checked and complete. */
   protected async workspaceConfig(): Promise<Config> {
+    const workspace = this.workspace();
     const { readConfig } = await import("../core/index.ts");
-    return await readConfig({ workspace: this.workspace() });
+    return await readConfig({ workspace });
   }
 
   /** A connection to the server that runs in this project; throws `SERVER_NOT_RUNNING` when there is none. Close it. */

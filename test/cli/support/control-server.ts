@@ -7,6 +7,8 @@ import { controlSocketPath } from "../../../src/core/base/control-path.ts";
 
 export interface Answer {
   result?: unknown;
+  /** Close the connection after this answer, as a server does that stops. */
+  last?: boolean;
   error?: { code: string; message: string; hint?: string };
 }
 
@@ -31,7 +33,11 @@ export async function openControlServer(stateFolder: string, answer: Answerer): 
         const request = JSON.parse(line) as { id: number; operation: string; params: unknown };
         const given = answer(request.operation, request.params);
         if (given === "hang up") socket.destroy();
-        else if (given !== undefined) socket.write(`${JSON.stringify({ id: request.id, ...given })}\n`);
+        else if (given !== undefined) {
+          const { last = false, ...answered } = given;
+          socket.write(`${JSON.stringify({ id: request.id, ...answered })}\n`);
+          if (last) socket.end();
+        }
       }
     });
   });
