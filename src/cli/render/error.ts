@@ -1,15 +1,15 @@
 // An error as people read it: what happened, why, and what to do about it.
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 import { messageOf, type XcoreError } from "../../core/base/error.ts";
 
 const maxCauses = 3;
 
 /** The text for stderr, with a closing line break. A message may have many lines (a code frame); they stay as they are. */
 export function renderError(error: XcoreError): string {
-  const [what = "", ...frame] = error.message.split("\n");
+  const [what = "", ...frame] = printable(error.message).split("\n");
   const lines = [`${red("Error:")} ${what} ${dim(`(${error.code})`)}`, ...frame];
-  for (const cause of causesOf(error)) lines.push(`${dim("Because:")} ${cause}`);
-  if (error.hint !== undefined) lines.push("", `${bold("Try this:")}`, ...indent(error.hint));
+  for (const cause of causesOf(error)) lines.push(`${dim("Because:")} ${printable(cause)}`);
+  if (error.hint !== undefined) lines.push("", `${bold("Try this:")}`, ...indent(printable(error.hint)));
   else if (error.code === "INTERNAL") lines.push("", ...internal(error));
   return `${lines.join("\n")}\n`;
 }
@@ -36,6 +36,11 @@ function internal(error: Error): string[] {
     "This is a fault of xcore itself; please report it with these lines:",
     dim(origin.stack ?? origin.message),
   ];
+}
+
+/** Parts of a message may come from a plugin or a remote server: nothing in it may steer the terminal. */
+function printable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/[^\P{Cc}\n\t]/gu, "");
 }
 
 function indent(text: string): string[] {
