@@ -70,7 +70,7 @@ export class ClaimingRepository extends PostgresJobRepository {
     if (due === undefined) return undefined;
     const row = due.stale ? await this.#claimStale(name) : await this.#claim(name);
     if (row === undefined) return undefined;
-    this.#certain.add(name);
+    if (!due.stale) this.#certain.add(name);
     if (this.#options.claimable().includes(name)) return parametersOf(row);
     await this.unlockJobs([row.id]);
     return undefined;

@@ -2,16 +2,14 @@
 // Made by ourselves, since Agenda's own way fails when two processes start at the same time.
 import { getCreateTableSQL } from "@agendajs/postgres-backend";
 import type { Pool } from "pg";
+import { withLock } from "../database/core-schema.ts";
 
 export const jobsSchema = "xcore";
 export const jobsTable = "jobs";
 
 const version = "xcore jobs 1";
-/** Any number that no other advisory lock of xcore uses. */
-const lock = 7_236_401;
 
 const statements = [
-  `CREATE SCHEMA IF NOT EXISTS ${jobsSchema}`,
   `SET LOCAL search_path = ${jobsSchema}`,
   getCreateTableSQL(jobsTable),
   `CREATE UNIQUE INDEX IF NOT EXISTS jobs_schedule ON jobs (name) WHERE type = 'single'`,
@@ -33,16 +31,7 @@ export async function ensureJobsTable(pool: Pool): Promise<void> {
     [`${jobsSchema}.${jobsTable}`],
   );
   if (rows[0]?.made === version) return;
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN");
-    await client.query("SELECT pg_advisory_xact_lock($1)", [lock]);
+  await withLock(pool, "jobs table", async (client) => {
     for (const statement of statements) await client.query(statement);
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
 }

@@ -1,6 +1,7 @@
 // What is kept of jobs in the database, apart from how Agenda claims and finishes them.
 import type { Pool } from "pg";
 import type { Json } from "../../../wire/json.ts";
+import { withLock } from "../database/core-schema.ts";
 import type { JobCounts, JobSummary } from "./jobs.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -52,27 +53,16 @@ export class JobStore {
       const { rows } = await this.#pool.query<{ id: string }>(text, values);
       return rows[0]?.id ?? "";
     }
-    const client = await this.#pool.connect();
-    try {
-      await client.query("BEGIN");
-      // Look and insert are two statements: without the lock two callers would both see nothing.
-      await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [
-        `xcore job ${name} ${unique}`,
-      ]);
+    // Look and insert are two statements: without the lock two callers would both see nothing.
+    return withLock(this.#pool, `job ${name}`, async (client) => {
       const waiting = await client.query<{ id: string }>(
         `SELECT id FROM jobs WHERE name = $1 AND data->>'unique' = $2 AND data ? 'unique'
            AND next_run_at IS NOT NULL LIMIT 1`,
         [name, unique],
       );
       const found = waiting.rows[0] ?? (await client.query<{ id: string }>(text, values)).rows[0];
-      await client.query("COMMIT");
       return found?.id ?? "";
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
+    });
   }
 
   /** Makes the schedules of a plugin exactly these. One that is unchanged keeps its next run. */

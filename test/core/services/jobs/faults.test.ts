@@ -1,0 +1,175 @@
+// What Agenda gets wrong when processes die, connections break and runs take long; each fault is held down by a test.
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { agendaJobs } from "../../../../src/core/services/jobs/agenda.ts";
+import type { JobsService } from "../../../../src/core/services/jobs/jobs.ts";
+import { openProvider, testDatabase, until, type TestDatabase } from "../../../support/services.ts";
+
+const worker = fileURLToPath(new URL("../../../fixtures/services/job-worker.ts", import.meta.url));
+
+let database: TestDatabase;
+const children = new Set<ChildProcess>();
+const rejections: unknown[] = [];
+const onRejection = (reason: unknown): void => void rejections.push(reason);
+
+before(async () => {
+  process.on("unhandledRejection", onRejection);
+  database = await testDatabase();
+  await database.service.pool.query(
+    "CREATE TABLE done (key text PRIMARY KEY, value jsonb, runs int NOT NULL DEFAULT 1)",
+  );
+});
+after(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await database[Symbol.asyncDispose]();
+  process.off("unhandledRejection", onRejection);
+  assert.deepEqual(rejections, []);
+});
+
+async function open(options: Record<string, unknown> = {}): Promise<JobsService> {
+  const needs = { database: database.service };
+  return (await openProvider(agendaJobs, { options, needs })) as JobsService;
+}
+
+async function startWorker(): Promise<ChildProcess> {
+  const options = {
+    maxWaiting: 10_000,
+    maxData: "64kb",
+    keepDone: "1d",
+    keepFailed: "1d",
+    lockLifetime: "1s",
+  };
+  const child = fork(worker, [JSON.stringify(database.service.connection), JSON.stringify(options)]);
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  await Promise.race([
+    once(child, "message"),
+    once(child, "exit").then(() => Promise.reject(new Error("the worker ended"))),
+  ]);
+  return child;
+}
+
+test("five first starts at the same time make one table", async () => {
+  const opened = await Promise.all(Array.from({ length: 5 }, () => open()));
+  for (const jobs of opened) assert.equal((await jobs.check(2000)).ok, true);
+  await Promise.all(opened.map((jobs) => jobs[Symbol.asyncDispose]()));
+});
+
+test("a job that ends its process each time is stopped after its retries", async () => {
+  const jobs = await open();
+  try {
+    jobs.validate("crew", { suicide: {} });
+    await jobs.enqueue("crew", "suicide", null);
+    for (let deaths = 0; deaths < 2; deaths += 1) {
+      const child = await startWorker();
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      assert.equal(child.signalCode, "SIGKILL");
+    }
+    const last = await startWorker();
+    await until(async () => (await jobs.counts()).failed === 1);
+    const [job] = await jobs.list({ plugin: "crew", state: "failed", limit: 1 });
+    assert.equal(job?.error, "the process that ran it ended each of 2 times");
+    last.send("end");
+    await once(last, "exit");
+    assert.equal(last.exitCode, 0);
+  } finally {
+    await jobs[Symbol.asyncDispose]();
+  }
+});
+
+test("of 300 jobs and two processes, one killed half-way, every job is done and its lock is not waited for twice", async () => {
+  const jobs = await open();
+  try {
+    jobs.validate("crew", { note: {} });
+    const ids = new Set<string>();
+    for (let number = 0; number < 300; number += 1) ids.add(await jobs.enqueue("crew", "note", { number }));
+    const [first, second] = await Promise.all([startWorker(), startWorker()]);
+    const done = async (): Promise<{ key: string; runs: number }[]> =>
+      (await database.service.pool.query<{ key: string; runs: number }>("SELECT key, runs FROM done")).rows;
+    await until(async () => (await done()).length > 50);
+    first.kill("SIGKILL");
+    await until(async () => (await done()).length === 300);
+    const rows = await done();
+    assert.deepEqual(new Set(rows.map((row) => row.key)), ids);
+    // What ran at the moment of the kill may have run twice, and nothing else.
+    assert.ok(rows.filter((row) => row.runs > 1).length <= 5);
+    await until(async () => (await jobs.list({ plugin: "crew", state: "done", limit: 1000 })).length === 300);
+    second.send("end");
+    await once(second, "exit");
+  } finally {
+    await jobs[Symbol.asyncDispose]();
+  }
+});
+
+test("a job that runs longer than its lock lives runs once, also with a second process that waits for it", async () => {
+  const [one, two] = await Promise.all([open({ lockLifetime: "1s" }), open({ lockLifetime: "1s" })]);
+  try {
+    let runs = 0;
+    for (const jobs of [one, two]) {
+      await jobs.bind("slow", { crawl: {} }, async () => {
+        runs += 1;
+        await new Promise((resolve) => setTimeout(resolve, 3500));
+        return null;
+      });
+      await jobs.start();
+    }
+    await one.enqueue("slow", "crawl", null);
+    await until(async () => (await one.list({ plugin: "slow", limit: 1 }))[0]?.state === "done");
+    assert.equal(runs, 1);
+  } finally {
+    await Promise.all([one[Symbol.asyncDispose](), two[Symbol.asyncDispose]()]);
+  }
+});
+
+test("connections that break in the middle lose no job and leave no unhandled rejection", async () => {
+  const jobs = await open();
+  try {
+    let runs = 0;
+    await jobs.bind("breaks", { work: { concurrency: 2 } }, async () => {
+      runs += 1;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return null;
+    });
+    await jobs.start();
+    for (let number = 0; number < 10; number += 1) await jobs.enqueue("breaks", "work", number);
+    for (let times = 0; times < 3; times += 1) {
+      await database.service.pool.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'xcore jobs'",
+      );
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    await until(
+      async () => (await jobs.list({ plugin: "breaks", state: "done", limit: 20 })).length === 10,
+      60_000,
+    );
+    assert.ok(runs >= 10);
+    assert.equal((await jobs.check(2000)).ok, true);
+  } finally {
+    await jobs[Symbol.asyncDispose]();
+  }
+});
+
+test("a schedule that was missed while nothing ran is made up for once", async () => {
+  const jobs = await open();
+  try {
+    const keys: string[] = [];
+    await jobs.bind("late", { nightly: { cron: "0 3 * * *" } }, async (job) => {
+      keys.push(job.key);
+      return null;
+    });
+    await database.service.pool.query(
+      "UPDATE xcore.jobs SET next_run_at = now() - interval '3 days' WHERE name = 'late.nightly'",
+    );
+    await jobs.start();
+    await until(() => keys.length === 1);
+    await until(async () => (await jobs.list({ plugin: "late", limit: 1 }))[0]?.state === "scheduled");
+    const [job] = await jobs.list({ plugin: "late", limit: 1 });
+    assert.match(job?.nextRunAt ?? "", /T03:00:00/);
+    assert.equal(keys.length, 1);
+  } finally {
+    await jobs[Symbol.asyncDispose]();
+  }
+});
