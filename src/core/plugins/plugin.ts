@@ -141,7 +141,7 @@ export class Plugin {
       return await revision.track(() => revision.sandbox.request(request, options));
     } catch (error) {
       const repeatable = request.method === "GET" || request.method === "HEAD";
-      if (!repeatable || !(error instanceof XcoreError) || error.code !== "PLUGIN_CRASHED") throw error;
+      if (!repeatable || !(error instanceof XcoreError) || error.details["bystander"] !== true) throw error;
       const next = await this.#ready(options.timeoutMs);
       return await next.track(() => next.sandbox.request(request, options));
     }
@@ -237,8 +237,8 @@ export class Plugin {
     this.#reason = reason;
     this.#to("failed");
     this.#retiring.add(revision.close());
-    const bystander = reason.code === "PLUGIN_CRASHED";
-    if (reason.details["killedHost"] === true && !bystander) this.#evicted = true;
+    const bystander = reason.details["bystander"] === true;
+    if (reason.details["killedHost"] === true) this.#evicted = true;
     const delayMs = bystander ? 0 : this.#backoff.crashed();
     const fields = { plugin: this.name, code: reason.code, ...reason.details };
     if (delayMs === "quarantine") {

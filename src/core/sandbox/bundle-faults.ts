@@ -42,9 +42,10 @@ export function isBuildFailure(error: unknown): error is BuildFailure {
 }
 
 export function bundleFailure(failure: BuildFailure, subject: Subject): XcoreError {
-  const imports = failure.errors.map(importOf).filter((found) => found !== undefined);
+  const messages = failure.errors.toSorted(byPlace);
+  const imports = messages.map(importOf).filter((found) => found !== undefined);
   if (imports.length > 0) return importFailure(imports, subject);
-  const errors = failure.errors.map(faultOf);
+  const errors = messages.map(faultOf);
   const frames = errors.slice(0, shownFaults).map(frame);
   const more = errors.length > shownFaults ? [`… and ${errors.length - shownFaults} more`] : [];
   return new XcoreError(
@@ -67,6 +68,12 @@ export function outsideFailure(files: readonly string[], subject: Subject): Xcor
     `plugin '${subject.label}' takes files from outside of its folder: ${files.join(", ")}`,
     { hint: "Move them into the plugin's folder, or install them as a package.", details: { errors } },
   );
+}
+
+// esbuild works in parallel, so its own order differs from build to build.
+function byPlace({ location: a }: Message, { location: b }: Message): number {
+  if (a === null || b === null) return Number(a !== null) - Number(b !== null);
+  return a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column;
 }
 
 interface ForeignImport {

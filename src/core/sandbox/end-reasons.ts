@@ -100,6 +100,6 @@ export function crashReason(subject: Subject, exit: HostExit, peakRssBytes: numb
 /** For the neighbours of a culprit, and for all when nobody knows who it was. */
 export function bystanderReason(subject: Subject, cause: string): XcoreError {
   return new XcoreError("PLUGIN_CRASHED", `plugin '${subject.label}': its host process was ended ${cause}`, {
-    details: { killedHost: false },
+    details: { killedHost: false, bystander: true },
   });
 }

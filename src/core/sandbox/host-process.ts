@@ -34,7 +34,7 @@ export class HostProcess {
       });
     }
     this.progress = new ProgressSlot();
-    this.#child = spawn(process.execPath, [...hostFlags(), hostProgram], {
+    this.#child = spawn(process.execPath, [...hostFlags(hostReadable()), hostProgram], {
       cwd: "/",
       env: {},
       stdio: ["ignore", "ignore", "pipe", "pipe", this.progress.descriptor ?? "ignore"],
@@ -72,11 +72,12 @@ export class HostProcess {
   }
 }
 
-function hostFlags(): string[] {
+/** What Node is started with, given the files it may read. */
+export function hostFlags(readable: readonly string[]): string[] {
   return [
     "--permission",
     "--allow-addons",
-    ...hostReadable().map((path) => `--allow-fs-read=${path}`),
+    ...readable.map((path) => `--allow-fs-read=${path}`),
     "--no-node-snapshot",
     "--no-turboshaft-loop-unrolling",
     "--no-warnings",

@@ -226,7 +226,7 @@ export class Host {
   #killFor(id: number, reasonOf: (entry: Entry) => XcoreError): void {
     const culprit = this.#entries.get(id);
     const because =
-      culprit === undefined ? "by itself" : `because of plugin '${culprit.sandbox.options.label}'`;
+      culprit === undefined ? "from outside" : `because of plugin '${culprit.sandbox.options.label}'`;
     this.#end((entry) =>
       entry === culprit ? reasonOf(entry) : bystanderReason(entry.sandbox.options, because),
     );
@@ -254,7 +254,8 @@ export class Host {
       { pid: this.pid, exitCode: exit.code, signal: exit.signal, stderr: exit.stderr.slice(-1000) },
       "a sandbox host ended by itself",
     );
-    const only = this.#entries.size === 1 ? [...this.#entries.keys()][0] : undefined;
+    // A SIGKILL between two stretches came from outside; V8's own end is always somebody's doing.
+    const only = this.#entries.size === 1 && exit.signal !== "SIGKILL" ? [...this.#entries.keys()][0] : 0;
     this.#killFor(this.#entries.has(current) ? current : (only ?? 0), (entry) =>
       crashReason(entry.sandbox.options, exit, peak),
     );

@@ -26,7 +26,7 @@ export class StackMapper {
       if (frame === null || frames.length >= maxFrames) continue;
       const found = this.#locate(Number(frame[3]), Number(frame[4]));
       if (found === undefined) continue;
-      place ??= found;
+      if (!found.startsWith("node_modules/")) place ??= found;
       frames.push(frame[1] === undefined ? `at ${found}` : `at ${frame[1]} (${found})`);
     }
     return { text: frames.join("\n"), place };
@@ -38,6 +38,10 @@ export class StackMapper {
     if (line < 1 || column < 1) return undefined;
     const position = originalPositionFor(this.#trace, { line, column: column - 1 });
     if (position.source === null) return undefined;
-    return `${position.source}:${position.line}:${position.column + 1}`;
+    // Packages by the name they are installed under; what else lies outside of the plugin is xcore's own.
+    const inPackage = position.source.lastIndexOf("node_modules/");
+    if (inPackage === -1 && position.source.startsWith("..")) return undefined;
+    const source = inPackage === -1 ? position.source : position.source.slice(inPackage);
+    return `${source}:${position.line}:${position.column + 1}`;
   }
 }

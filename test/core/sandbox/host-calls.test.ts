@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { XcoreError } from "../../../src/core/base/error.ts";
+import { maxHostCalls } from "../../../src/core/sandbox/bounds.ts";
+import type { HostCall } from "../../../src/core/sandbox/sandbox.ts";
+import { testPool } from "./pool.ts";
+import { rawOptions } from "./raw.ts";
+
+const pool = await testPool();
+
+/** Makes the host call `name` with the call's payload and answers with the record that comes back. */
+const relay = `onRecord(r, say) {
+  if (r[0] === "C") { this.id = idOf(r); say("H7 " + this.id + " some.call\\n" + r.slice(r.indexOf("\\n") + 2)); }
+  else if (r[0] !== "A") say("V" + this.id + "\\n" + JSON.stringify(r));
+}`;
+
+test("a host call carries name, arguments and the time its caller has left", async () => {
+  let seen: HostCall | undefined;
+  const sandbox = await pool.open(
+    rawOptions(relay, {
+      onHostCall: (call) => {
+        seen = call;
+        return Promise.resolve({ rows: [1] });
+      },
+    }),
+  );
+  assert.equal(await sandbox.call("action", "x", { a: [1] }, { timeoutMs: 900 }), 'R7\n{"rows":[1]}');
+  assert.equal(seen?.name, "some.call");
+  assert.deepEqual(seen?.args, { a: [1] });
+  assert.ok(seen !== undefined && seen.timeoutMs <= 900 && seen.timeoutMs > 0);
+  assert.equal(seen.signal.aborted, false);
+  await sandbox.close();
+});
+
+test("a refused host call gives code and message to the guest, and nothing else of the core", async () => {
+  const failures: unknown[] = [
+    new XcoreError("PERMISSION_UNDECLARED", "not declared", { hint: "secret", details: { path: "/etc" } }),
+    new TypeError("internal detail of the core"),
+  ];
+  const sandbox = await pool.open(rawOptions(relay, { onHostCall: () => Promise.reject(failures.shift()) }));
+  const ask = (): Promise<unknown> => sandbox.call("action", "x", null, { timeoutMs: 2000 });
+  assert.equal(await ask(), 'F7\n{"code":"PERMISSION_UNDECLARED","message":"not declared"}');
+  assert.equal(await ask(), 'F7\n{"code":"INTERNAL","message":"the host call failed"}');
+  await sandbox.close();
+});
+
+test("arguments that are no JSON are refused without asking anybody", async () => {
+  let asked = 0;
+  const sandbox = await pool.open(
+    rawOptions(
+      `onRecord(r, say) {
+      if (r[0] === "C") { this.id = idOf(r); say("H7 0 x\\n{"); } else say("V" + this.id + "\\n" + JSON.stringify(r));
+    }`,
+      {
+        onHostCall: () => {
+          asked += 1;
+          return Promise.resolve(null);
+        },
+      },
+    ),
+  );
+  assert.match(String(await sandbox.call("action", "x", null, { timeoutMs: 2000 })), /^F7\n.*INPUT_INVALID/s);
+  assert.equal(asked, 0);
+  await sandbox.close();
+});
+
+test("the signal of a host call fires when its caller's deadline passes", async () => {
+  const aborted = Promise.withResolvers<XcoreError>();
+  const sandbox = await pool.open(
+    rawOptions(relay, {
+      onHostCall: ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => {
+            aborted.resolve(signal.reason);
+            reject(signal.reason);
+          });
+        }),
+    }),
+  );
+  await assert.rejects(sandbox.call("action", "x", null, { timeoutMs: 50 }), { code: "PLUGIN_TIMEOUT" });
+  assert.ok(["CALL_CANCELLED", "PLUGIN_TIMEOUT"].includes((await aborted.promise).code));
+  await sandbox.close();
+});
+
+test("the signal of a host call fires when the guest cancels it or the sandbox is closed", async () => {
+  const signals: AbortSignal[] = [];
+  const sandbox = await pool.open(
+    rawOptions(
+      `onRecord(r, say) {
+      if (r[0] !== "C") return;
+      say("H1 0 a\\n{}"); say("H2 0 a\\n{}"); say("X1\\n"); say("V" + idOf(r) + "\\n1");
+    }`,
+      {
+        onHostCall: ({ signal }) => {
+          signals.push(signal);
+          return new Promise(() => undefined);
+        },
+      },
+    ),
+  );
+  await sandbox.call("action", "x", null, { timeoutMs: 2000 });
+  assert.deepEqual(
+    signals.map((signal) => signal.aborted),
+    [true, false],
+  );
+  await sandbox.close();
+  assert.equal(signals[1]?.aborted, true);
+});
+
+test("more host calls at once than allowed are refused with QUOTA_EXCEEDED, and the sandbox lives", async () => {
+  const sandbox = await pool.open(
+    rawOptions(
+      `n: 0, failed: 0, onRecord(r, say) {
+      if (r[0] === "C" && !this.id) { this.id = idOf(r); for (let i = 1; i <= ${maxHostCalls + 50}; i++) say("H" + i + " 0 x\\n{}"); }
+      else if (r[0] === "F" && r.includes("QUOTA_EXCEEDED") && ++this.failed === 50) say("V" + this.id + "\\n50");
+    }`,
+      { onHostCall: () => new Promise(() => undefined) },
+    ),
+  );
+  assert.equal(await sandbox.call("action", "x", null, { timeoutMs: 5000 }), 50);
+  await sandbox.close();
+});
+
+test("an answer too large for one record is refused with QUOTA_EXCEEDED", async () => {
+  const sandbox = await pool.open(
+    rawOptions(relay, { onHostCall: () => Promise.resolve("x".repeat(17 * 1024 ** 2)) }),
+  );
+  assert.match(
+    String(await sandbox.call("action", "x", null, { timeoutMs: 5000 })),
+    /^F7\n.*QUOTA_EXCEEDED/s,
+  );
+  await sandbox.close();
+});

@@ -1,0 +1,14 @@
+// A pool of real hosts for one test file, with the raw runtime unless asked otherwise; all of it ends with the file.
+import { after } from "node:test";
+import { silentLogger } from "../../../src/core/base/log.ts";
+import { createSandboxPool, type SandboxPoolOptions } from "../../../src/core/sandbox/pool.ts";
+import type { SandboxPool } from "../../../src/core/sandbox/sandbox.ts";
+import { ensureBuilt } from "./built.ts";
+import { rawRuntime } from "./raw.ts";
+
+export async function testPool(options: Partial<SandboxPoolOptions> = {}): Promise<SandboxPool> {
+  await ensureBuilt();
+  const pool = createSandboxPool({ logger: silentLogger, runtime: rawRuntime, spare: false, ...options });
+  after(() => pool[Symbol.asyncDispose]());
+  return pool;
+}

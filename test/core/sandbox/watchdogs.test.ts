@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import type { Sandbox } from "../../../src/core/sandbox/sandbox.ts";
+import { testPool } from "./pool.ts";
+import { ending, rawOptions } from "./raw.ts";
+
+const pool = await testPool();
+const echo = `onRecord(r, say) { if (r[0] === "C") say("V" + idOf(r) + "\\n1"); }`;
+const answers = (sandbox: Sandbox): Promise<unknown> =>
+  sandbox.call("action", "x", null, { timeoutMs: 5000 });
+
+interface Hostile {
+  name: string;
+  code: string;
+  reason: string;
+  killedHost: boolean;
+}
+
+const hostile: Hostile[] = [
+  { name: "an endless loop", code: `for (;;);`, reason: "PLUGIN_CPU_LIMIT", killedHost: false },
+  {
+    name: "a loop in a microtask",
+    code: `Promise.resolve().then(async () => { await null; for (;;); });`,
+    reason: "PLUGIN_CPU_LIMIT",
+    killedHost: false,
+  },
+  {
+    name: "microtasks without end",
+    code: `const again = () => Promise.resolve().then(again); again();`,
+    reason: "PLUGIN_CPU_LIMIT",
+    killedHost: false,
+  },
+  {
+    name: "a catastrophic regular expression",
+    code: `/^(a+)+$/.test("a".repeat(40) + "b");`,
+    reason: "PLUGIN_CPU_LIMIT",
+    killedHost: false,
+  },
+  {
+    name: "includes on a length of 2^53",
+    code: `Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);`,
+    reason: "PLUGIN_CPU_LIMIT",
+    killedHost: true,
+  },
+  {
+    name: "a rejection with a looping proxy",
+    code: `Promise.reject(new Proxy({}, { get() { for (;;); } }));`,
+    reason: "PLUGIN_CPU_LIMIT",
+    killedHost: true,
+  },
+  {
+    name: "an array that grows for ever",
+    code: `const a = []; for (;;) a.push(new Array(100).fill(1.5));`,
+    reason: "PLUGIN_MEMORY_LIMIT",
+    killedHost: false,
+  },
+  {
+    name: "a Map that grows for ever",
+    code: `const m = new Map(); for (let i = 0; ; i++) m.set(i, { i });`,
+    reason: "PLUGIN_MEMORY_LIMIT",
+    killedHost: true,
+  },
+  {
+    name: "resizable buffers, which V8 does not count",
+    code: `const all = []; for (;;) { const b = new ArrayBuffer(0, { maxByteLength: 2 ** 28 }); b.resize(2 ** 26);
+      new Uint8Array(b).fill(1); all.push(b); }`,
+    reason: "PLUGIN_MEMORY_LIMIT",
+    killedHost: true,
+  },
+  {
+    name: "a string that V8 dies of",
+    code: `"x".repeat(2 ** 29 - 25).split("");`,
+    reason: "PLUGIN_MEMORY_LIMIT",
+    killedHost: true,
+  },
+];
+
+for (const { name, code, reason, killedHost } of hostile) {
+  test(`${name} ends with ${reason} and hurts no sandbox of another host`, async () => {
+    const { onEnd, ended } = ending();
+    // Enough CPU for memory to be what runs out.
+    const limits = { cpuMs: reason === "PLUGIN_MEMORY_LIMIT" ? 4000 : 200 };
+    const options = { onEnd, limits, group: "hostile", label: "hostile@1.0.0" };
+    const culprit = await pool.open(rawOptions(`onRecord(r) { if (r[0] === "C") { ${code} } }`, options));
+    const neighbour = await pool.open(rawOptions(echo, { group: "peaceful" }));
+    const call = culprit.call("action", "x", null, { timeoutMs: 20_000 });
+    const rejected = assert.rejects(call, { code: reason });
+    const asked: Promise<unknown>[] = [];
+    const asking = setInterval(() => asked.push(answers(neighbour)), 5);
+    const end = await ended;
+    clearInterval(asking);
+    await rejected;
+    assert.equal(end.code, reason);
+    assert.match(end.message, /hostile@1\.0\.0/);
+    assert.equal(end.details["killedHost"], killedHost);
+    const cap = end.details[reason === "PLUGIN_CPU_LIMIT" ? "capMs" : "capBytes"];
+    const observed = end.details[reason === "PLUGIN_CPU_LIMIT" ? "observedMs" : "observedBytes"];
+    assert.ok(Number(observed) >= Number(cap), `cap ${String(cap)}, observed ${String(observed)}`);
+    await assert.rejects(answers(culprit), { code: reason });
+    await Promise.all(asked);
+    await neighbour.close();
+  });
+}
+
+test("deep recursion is the plugin's own error and ends nothing", async () => {
+  const sandbox = await pool.open(
+    rawOptions(
+      `onRecord(r, say) { const deep = () => deep() + 1; try { deep(); } catch { say("V" + idOf(r) + "\\n2"); } }`,
+    ),
+  );
+  assert.equal(await answers(sandbox), 2);
+  await sandbox.close();
+});
+
+test("whoever shares a host with a stuck plugin ends with PLUGIN_CRASHED naming it, and can be opened again", async () => {
+  const culprit = ending();
+  const bystander = ending();
+  const stuck = `onRecord(r) { Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1); }`;
+  const a = await pool.open(rawOptions(stuck, { onEnd: culprit.onEnd, label: "stuck@1.0.0" }));
+  const b = await pool.open(rawOptions(echo, { onEnd: bystander.onEnd, label: "calm@1.0.0" }));
+  assert.equal(a.stats().hostPid, b.stats().hostPid);
+  void a.call("action", "x", null, { timeoutMs: 20_000 }).catch(() => undefined);
+  assert.equal((await culprit.ended).code, "PLUGIN_CPU_LIMIT");
+  const reason = await bystander.ended;
+  assert.equal(reason.code, "PLUGIN_CRASHED");
+  assert.match(reason.message, /calm@1\.0\.0.*because of plugin 'stuck@1\.0\.0'/);
+  const again = await pool.open(rawOptions(echo, { label: "calm@1.0.0" }));
+  assert.equal(await answers(again), 1);
+  await again.close();
+});
+
+test("a sandbox of the same host lives on when V8 could stop its neighbour", async () => {
+  const culprit = ending();
+  const a = await pool.open(rawOptions(`onRecord() { for (;;); }`, { onEnd: culprit.onEnd }));
+  const b = await pool.open(rawOptions(echo));
+  void a.call("action", "x", null, { timeoutMs: 20_000 }).catch(() => undefined);
+  assert.equal((await culprit.ended).code, "PLUGIN_CPU_LIMIT");
+  assert.equal(await answers(b), 1);
+  await b.close();
+});
+
+test("a host that is killed from outside ends its sandboxes with PLUGIN_CRASHED and leaves no process", async () => {
+  const { onEnd, ended } = ending();
+  const sandbox = await pool.open(rawOptions(echo, { onEnd, group: "killed" }));
+  const { hostPid } = sandbox.stats();
+  process.kill(hostPid, "SIGKILL");
+  const reason = await ended;
+  assert.equal(reason.code, "PLUGIN_CRASHED");
+  assert.throws(() => readFileSync(`/proc/${hostPid}/stat`));
+  assert.ok(!pool.hosts().some((host) => host.pid === hostPid));
+});
+
+test("work that takes less than the limit for each call is never stopped for their sum", async () => {
+  const busy = `onRecord(r, say) { if (r[0] !== "C") return; const end = Date.now() + 30;
+    while (Date.now() < end); say("V" + idOf(r) + "\\n1"); }`;
+  const sandbox = await pool.open(rawOptions(busy));
+  const calls = Array.from({ length: 20 }, () => sandbox.call("action", "x", null, { timeoutMs: 20_000 }));
+  assert.equal((await Promise.all(calls)).length, 20);
+  await sandbox.close();
+});
