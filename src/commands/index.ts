@@ -2,6 +2,9 @@
 import type { CommandTable } from "../cli/manifest.ts";
 
 export const commands: CommandTable = {
+  doctor: () => import("./doctor.ts"),
+  new: () => import("./new.ts"),
+  "plugin:new": () => import("./plugin/new.ts"),
   serve: () => import("./serve.ts"),
   status: () => import("./status.ts"),
   stop: () => import("./stop.ts"),

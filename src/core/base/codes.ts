@@ -12,6 +12,7 @@ const entry = (status: number, exit: number, title: string): CodeEntry => ({ sta
 export const codes = {
   INTERNAL: entry(500, 70, "Internal error"),
   USAGE: entry(400, 2, "Wrong use"),
+  CANCELLED: entry(499, 130, "Cancelled by the user"),
   CONFIG_INVALID: entry(500, 78, "The configuration is not valid"),
   CONFIG_MISSING: entry(500, 78, "The configuration is missing"),
   WORKSPACE_NOT_FOUND: entry(500, 78, "No xcore project here"),
