@@ -1,0 +1,171 @@
+// Runs the handler a record asks for and sends off what it gave. Whatever a handler does, it ends in exactly one record.
+import type { EventDelivery, GuestCallKind, JobRun } from "../wire/guest-calls.ts";
+import type { Json } from "../wire/json.ts";
+import type { LazyRequest } from "../wire/messages.ts";
+import { answerRecord, clientFault, Problem, problemRecord } from "./answer.ts";
+import type { Call, Calls } from "./calls.ts";
+import { Context, JobContext, RequestContext, type Plugin } from "./context.ts";
+import { matchesEvent, type Definition } from "./definition.ts";
+import { errorJson, XcoreError } from "./errors.ts";
+import { noParams, type Match } from "./router.ts";
+import type { Outbox } from "./outbox.ts";
+import { jsonParse, jsonStringify, stringIndexOf, stringSlice } from "./primordials.ts";
+import { requestFromWire } from "./web/request.ts";
+
+export class Dispatcher {
+  readonly #plugin: Plugin;
+  readonly #definition: Definition;
+  readonly #calls: Calls;
+  readonly #outbox: Outbox;
+
+  constructor(plugin: Plugin, definition: Definition, calls: Calls, outbox: Outbox) {
+    this.#plugin = plugin;
+    this.#definition = definition;
+    this.#calls = calls;
+    this.#outbox = outbox;
+  }
+
+  request(message: LazyRequest): void {
+    const call = this.#calls.open(message.id, "request");
+    try {
+      const given = this.#route(message, call);
+      if (isThenable(given)) void this.#answerLater(call, given);
+      else this.#answer(call, given);
+    } catch (thrown) {
+      this.#failRequest(call, thrown);
+    }
+  }
+
+  call(id: number, kind: GuestCallKind, name: string, json: string): void {
+    void this.#runCall(this.#calls.open(id, kind), name, json);
+  }
+
+  /** What the handler gives; a problem when there is none. */
+  #route(message: LazyRequest, call: Call): unknown {
+    const { method, url } = message;
+    const start = stringIndexOf(url, "/", stringIndexOf(url, "://") + 3);
+    const mark = stringIndexOf(url, "?", start);
+    const path = start === -1 ? "/" : stringSlice(url, start, mark === -1 ? url.length : mark);
+    const match = this.#definition.routes.find(method, path);
+    const found = match.kind === "found" ? match : { handler: this.#definition.fetch, params: noParams };
+    if (found.handler === undefined) return noRoute(match, method, path);
+    const search = mark === -1 ? "" : stringSlice(url, mark + 1);
+    const context = new RequestContext(this.#plugin, call, found.params, search);
+    return found.handler(requestFromWire(message, call), context);
+  }
+
+  async #answerLater(call: Call, given: PromiseLike<unknown>): Promise<void> {
+    try {
+      this.#answer(call, await given);
+    } catch (thrown) {
+      this.#failRequest(call, thrown);
+    }
+  }
+
+  #answer(call: Call, given: unknown): void {
+    const record = answerRecord(call.id, given);
+    if (typeof record === "string") this.#send(call, record);
+    else void this.#sendLater(call, record);
+  }
+
+  async #sendLater(call: Call, record: Promise<string>): Promise<void> {
+    try {
+      this.#send(call, await record);
+    } catch (thrown) {
+      this.#failRequest(call, thrown);
+    }
+  }
+
+  #failRequest(call: Call, thrown: unknown): void {
+    try {
+      const problem = clientFault(thrown);
+      if (problem === undefined) this.#fail(call, thrown);
+      else this.#send(call, problemRecord(call.id, problem));
+    } catch (second) {
+      this.#fail(call, second);
+    }
+  }
+
+  async #runCall(call: Call, name: string, json: string): Promise<void> {
+    try {
+      const value = await this.#perform(call, name, jsonParse(json) as Json);
+      const answer = jsonStringify(value) ?? "null";
+      this.#send(call, `V${call.id}\n${answer}`);
+    } catch (thrown) {
+      this.#fail(call, thrown);
+    }
+  }
+
+  async #perform(call: Call, name: string, payload: Json): Promise<unknown> {
+    const definition = this.#definition;
+    const context = (): Context => new Context(this.#plugin, call);
+    switch (call.kind) {
+      case "start":
+        await definition.start?.(context());
+        return null;
+      case "stop":
+        await definition.stop?.(context());
+        return null;
+      case "action": {
+        const action = definition.actions.get(name);
+        if (action === undefined) throw new XcoreError("ACTION_NOT_FOUND", `there is no action '${name}'`);
+        return action.run(await action.check(payload), context());
+      }
+      case "job": {
+        const run = definition.jobs.get(name);
+        if (run === undefined) throw new XcoreError("JOB_NOT_FOUND", `there is no job '${name}'`);
+        const job = payload as unknown as JobRun;
+        return run(job.data, new JobContext(this.#plugin, call, job));
+      }
+      case "event": {
+        const event = payload as unknown as EventDelivery;
+        for (const { pattern, run } of definition.events) {
+          if (matchesEvent(pattern, event.name)) await run(event, context());
+        }
+        return null;
+      }
+      case "request":
+        throw new TypeError("a request is no call");
+    }
+  }
+
+  #send(call: Call, record: string): void {
+    if (!this.#outbox.hasRoom(record.length)) {
+      throw new XcoreError(
+        "PLUGIN_BAD_RESPONSE",
+        `the answer has ${record.length} characters; that does not fit beside what is already on its way out`,
+      );
+    }
+    if (this.#calls.close(call)) this.#outbox.add(record);
+  }
+
+  #fail(call: Call, thrown: unknown): void {
+    if (this.#calls.close(call)) this.#outbox.add(`E${call.id}\n${errorJson(thrown)}`);
+  }
+}
+
+function noRoute(match: Match<unknown>, method: string, path: string): Problem {
+  switch (match.kind) {
+    case "malformed":
+      return new Problem({
+        status: 400,
+        code: "USAGE",
+        detail: "the path holds a % that begins no character",
+      });
+    case "other-methods": {
+      const allow = match.allow.join(", ");
+      return new Problem({
+        status: 405,
+        code: "METHOD_NOT_ALLOWED",
+        detail: `${path} answers ${allow}, not ${method}`,
+        head: `allow\n${allow}`,
+      });
+    }
+    default:
+      return new Problem({ status: 404, code: "NOT_FOUND", detail: `there is no route ${method} ${path}` });
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

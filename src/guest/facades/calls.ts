@@ -1,0 +1,53 @@
+// ctx.jobs, ctx.events, ctx.secrets and ctx.call: each one host call or two.
+import type { Json } from "../../wire/json.ts";
+import type { EnqueueOptions, Jobs } from "../plugin-api.ts";
+import { XcoreError } from "../errors.ts";
+import type { Ask } from "./facade.ts";
+
+export function jobsFacade(ask: Ask): Jobs {
+  return {
+    enqueue(name: string, data: unknown = null, options: EnqueueOptions = {}) {
+      const { delayMs, at, unique, priority } = options;
+      return ask("jobs.enqueue", {
+        name,
+        data: data as Json,
+        ...(delayMs === undefined ? {} : { delayMs }),
+        ...(at === undefined ? {} : { at: typeof at === "string" ? at : at.toISOString() }),
+        ...(unique === undefined ? {} : { unique }),
+        ...(priority === undefined ? {} : { priority }),
+      });
+    },
+    async cancel(id: string) {
+      return (await ask("jobs.cancel", { id })).cancelled;
+    },
+  };
+}
+
+export function eventsFacade(ask: Ask): { publish(name: string, payload?: unknown): Promise<void> } {
+  return {
+    async publish(name, payload = null) {
+      await ask("events.publish", { name, payload: payload as Json });
+    },
+  };
+}
+
+export function secretsFacade(ask: Ask): { get(name: string): Promise<string> } {
+  return { get: (name) => ask("secrets.get", { name }) };
+}
+
+export function callFacade(ask: Ask): (target: string, input?: unknown) => Promise<Json> {
+  return async (target, input = null) => {
+    const dot = String(target).indexOf(".");
+    if (dot < 1 || dot === target.length - 1) {
+      throw new XcoreError(
+        "ACTION_NOT_FOUND",
+        `call: '${target}' is not "plugin.action", for example "mailer.send"`,
+      );
+    }
+    return ask("actions.call", {
+      plugin: target.slice(0, dot),
+      action: target.slice(dot + 1),
+      input: input as Json,
+    });
+  };
+}

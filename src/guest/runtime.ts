@@ -1,0 +1,124 @@
+// The running plugin: takes records in, has its handlers run, and puts what they gave into the outbox.
+import type { BootRecord } from "../wire/guest-calls.ts";
+import { Calls } from "./calls.ts";
+import { requirePermission, type Plugin } from "./context.ts";
+import { decodeBatch, type Received } from "./decode.ts";
+import { readDefinition } from "./definition.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { errorJson, messageOf, XcoreError } from "./errors.ts";
+import { HostLink } from "./host-link.ts";
+import { makeLog } from "./log.ts";
+import { Outbox } from "./outbox.ts";
+import { freeze, jsonParse, jsonStringify } from "./primordials.ts";
+import { Timers } from "./timers.ts";
+
+export class Runtime {
+  readonly outbox = new Outbox();
+  readonly timers = new Timers();
+  readonly link = new HostLink(this.outbox);
+  readonly #calls = new Calls();
+  #boot: BootRecord | undefined;
+  #plugin: Plugin | undefined;
+  #dispatcher: Dispatcher | undefined;
+
+  /** Takes a batch of records in and runs the timers that are due. Throws a `SyntaxError` on anything that is no batch. */
+  receive(batch: string): void {
+    if (batch !== "") {
+      const messages = decodeBatch(batch);
+      for (let at = 0; at < messages.length; at += 1) this.#handle(messages[at] as Received);
+    }
+    if (this.#dispatcher === undefined) this.#describe();
+    this.timers.runDue((thrown) => this.reportUncaught("a timer", thrown));
+  }
+
+  /** `<milliseconds to the next timer, or ->;<batch>`; what it gives is no longer in the outbox. */
+  drain(): string {
+    const wake = this.timers.untilNext();
+    return `${wake ?? "-"};${this.outbox.drain()}`;
+  }
+
+  /** Base64 of the core's randomness, once the boot record has come. */
+  get seed(): string | undefined {
+    return this.#boot?.seed;
+  }
+
+  requireFetch(): void {
+    requirePermission(this.#plugin, "fetch");
+  }
+
+  reportUncaught(where: string, thrown: unknown): void {
+    this.outbox.log("error", `uncaught in ${where}: ${messageOf(thrown)}`, `{"error":${errorJson(thrown)}}`);
+  }
+
+  #handle(message: Received): void {
+    switch (message.kind) {
+      case "boot":
+        this.#takeBoot(message.json);
+        return;
+      case "lazy-request":
+        if (this.#dispatcher === undefined) this.#refuse(message.id);
+        else this.#dispatcher.request(message);
+        return;
+      case "call":
+        if (this.#dispatcher === undefined) this.#refuse(message.id);
+        else this.#dispatcher.call(message.id, message.call, message.name, message.json);
+        return;
+      case "reply":
+        this.link.settle(message.id, message.json);
+        return;
+      case "failure":
+        this.link.fail(message.id, message.json);
+        return;
+      case "abort": {
+        const call = this.#calls.abandon(message.id);
+        if (call === undefined) return;
+        call.abort();
+        this.link.abandon(call);
+        return;
+      }
+    }
+  }
+
+  #refuse(id: number): void {
+    this.outbox.add(
+      `E${id}\n${errorJson(new XcoreError("PLUGIN_NOT_READY", "the plugin is not loaded yet"))}`,
+    );
+  }
+
+  #takeBoot(json: string): void {
+    if (this.#boot !== undefined) return;
+    const boot = jsonParse(json) as BootRecord;
+    this.#boot = boot;
+    this.#plugin = freeze({
+      name: boot.plugin,
+      version: boot.version,
+      config: deepFreeze(boot.config),
+      permissions: new Set(boot.permissions),
+      log: makeLog(this.outbox),
+      link: this.link,
+      making: new Map<string, Promise<unknown>>(),
+    });
+  }
+
+  /** Answers the boot record as soon as the plugin's script has run, whichever of the two came first. */
+  #describe(): void {
+    const holder = globalThis as { __xcore_plugin?: { default?: unknown } };
+    if (this.#plugin === undefined || !("__xcore_plugin" in holder)) return;
+    try {
+      const definition = readDefinition(holder.__xcore_plugin?.default);
+      const description = jsonStringify(definition.description);
+      this.#dispatcher = new Dispatcher(this.#plugin, definition, this.#calls, this.outbox);
+      this.outbox.add(`V0\n${description}`);
+    } catch (error) {
+      this.outbox.add(`E0\n${errorJson(error)}`);
+    } finally {
+      holder.__xcore_plugin = {};
+    }
+  }
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return freeze(value);
+}
