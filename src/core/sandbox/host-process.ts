@@ -1,8 +1,9 @@
 // Starts one sandbox host: a child process without environment, rights or files, held by a socket pair.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { Socket } from "node:net";
 import { setPriority } from "node:os";
+import { basename } from "node:path";
 import { XcoreError } from "../base/error.ts";
 import { hostProgram, hostReadable } from "./paths.ts";
 import { ProcessMeter } from "./process-meter.ts";
@@ -34,7 +35,13 @@ export class HostProcess {
       });
     }
     this.progress = new ProgressSlot();
-    this.#child = spawn(process.execPath, [...hostFlags(hostReadable()), hostProgram], {
+    const [program = process.execPath, ...args] = [
+      ...leash(),
+      process.execPath,
+      ...hostFlags(hostReadable()),
+      hostProgram,
+    ];
+    this.#child = spawn(program, args, {
       cwd: "/",
       env: {},
       stdio: ["ignore", "ignore", "pipe", "pipe", this.progress.descriptor ?? "ignore"],
@@ -82,6 +89,16 @@ export function hostFlags(readable: readonly string[]): string[] {
     "--no-turboshaft-loop-unrolling",
     "--no-warnings",
   ];
+}
+
+// A host that is stuck does not see its line close. Where util-linux is there, the kernel ends it together with the core,
+// and no program it might start could gain rights.
+function leash(): string[] {
+  const setpriv = "/usr/bin/setpriv";
+  if (process.platform !== "linux" || !existsSync(setpriv)) return [];
+  // busybox has a program of this name that knows none of these options.
+  if (basename(realpathSync(setpriv)) !== "setpriv") return [];
+  return [setpriv, "--pdeathsig", "KILL", "--no-new-privs", "--"];
 }
 
 function watchExit(child: ChildProcess): Promise<HostExit> {
