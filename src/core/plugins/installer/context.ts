@@ -1,0 +1,72 @@
+// What all changes of the installed plugins share: one at a time, a staging room that is swept, and how a running server hears of it.
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Config } from "../../config/config.ts";
+import { readCatalog, type CatalogEntry } from "../catalog.ts";
+import { readLock, storeFolder, type Lock } from "../lock.ts";
+import { defaultCaps, type Caps } from "./caps.ts";
+import { exclusively } from "./exclusive.ts";
+
+/** What a running server did when it was told; as the operation `plugin.sync` answers. */
+export interface ServerOutcome {
+  failed: readonly { name: string; code: string; message: string }[];
+}
+
+export interface InstallerOptions {
+  config: Config;
+  /** Phases, for people; may come often. */
+  onProgress?: (message: string) => void;
+  /** Tells a running server to bring itself in step with xcore.lock. Undefined: none is running. */
+  notify?: () => Promise<ServerOutcome | undefined>;
+  /** How long to wait for another process that changes plugins. Default 60 s. */
+  waitMs?: number;
+  caps?: Partial<Caps>;
+  /** Environment of git and npm. Default: the process's. */
+  env?: NodeJS.ProcessEnv;
+}
+
+export interface Workroom {
+  readonly config: Config;
+  readonly caps: Caps;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onProgress: (message: string) => void;
+  readonly notify: () => Promise<ServerOutcome | undefined>;
+  /** A new empty folder on the store's file system; removed when the work ends. */
+  room(): Promise<string>;
+}
+
+/** Runs `work` with the installation to itself. What a killed predecessor left in staging is removed first. */
+export async function withInstaller<T>(
+  options: InstallerOptions,
+  purpose: string,
+  work: (workroom: Workroom) => Promise<T>,
+): Promise<T> {
+  const { config, onProgress = () => undefined, notify = async () => undefined, waitMs = 60_000 } = options;
+  const staging = join(config.stateFolder, "staging");
+  return exclusively({ stateFolder: config.stateFolder, purpose, waitMs, onProgress }, async () => {
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging, { recursive: true, mode: 0o700 });
+    try {
+      return await work({
+        config,
+        caps: { ...defaultCaps, ...options.caps },
+        env: options.env ?? process.env,
+        onProgress,
+        notify,
+        room: () => mkdtemp(join(staging, "room-")),
+      });
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Every plugin of the project, its own and the installed ones. */
+export async function knownPlugins(config: Config, lock?: Lock): Promise<CatalogEntry[]> {
+  const { plugins } = lock ?? (await readLock(config.workspace));
+  const installed = Object.entries(plugins).map(([name, entry]) => ({
+    name,
+    folder: storeFolder(config.stateFolder, name, entry),
+  }));
+  return readCatalog(config, installed);
+}

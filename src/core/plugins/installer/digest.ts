@@ -1,0 +1,73 @@
+// The digest of an installed plugin: one line for each file with mode, hash and path, sorted; the digest is the hash of that list.
+import { createHash } from "node:crypto";
+import { lstat, readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Listing {
+  /** `sha256-` and 64 hexadecimal digits. */
+  readonly integrity: string;
+  /** The list itself: it tells which file differs. */
+  readonly text: string;
+}
+
+/** Reads every file below `folder`. Anything that is no regular file stands in the list as what it is, and so changes the digest. */
+export async function listFiles(folder: string): Promise<Listing> {
+  const paths: { path: string; kind: "file" | "other" }[] = [];
+  await walk(folder, "", paths);
+  const lines: string[] = [];
+  for (const { path, kind } of paths.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    lines.push(kind === "file" ? await line(folder, path) : `other - ${JSON.stringify(path)}`);
+  }
+  const text = lines.map((one) => `${one}\n`).join("");
+  return { integrity: integrityOf(text), text };
+}
+
+export function integrityOf(text: string): string {
+  return `sha256-${createHash("sha256").update(text).digest("hex")}`;
+}
+
+/** Paths in which two lists differ, as `changed src/index.ts`, `added …`, `missing …`. */
+export function differences(expected: string, found: string): string[] {
+  const before = byPath(expected);
+  const after = byPath(found);
+  const changed = [...before].flatMap(([path, line]) => {
+    const now = after.get(path);
+    if (now === undefined) return [`missing ${path}`];
+    return now === line ? [] : [`changed ${path}`];
+  });
+  const added = [...after.keys()].filter((path) => !before.has(path)).map((path) => `added ${path}`);
+  return [...changed, ...added];
+}
+
+async function walk(
+  folder: string,
+  prefix: string,
+  into: { path: string; kind: "file" | "other" }[],
+): Promise<void> {
+  for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
+    const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
+    if (entry.isDirectory()) await walk(folder, path, into);
+    else into.push({ path, kind: entry.isFile() ? "file" : "other" });
+  }
+}
+
+async function line(folder: string, path: string): Promise<string> {
+  const file = join(folder, path);
+  const [content, info] = await Promise.all([readFile(file), lstat(file)]);
+  const mode = (info.mode & 0o100) === 0 ? "644" : "755";
+  return `${mode} ${createHash("sha256").update(content).digest("hex")} ${JSON.stringify(path)}`;
+}
+
+function byPath(text: string): Map<string, string> {
+  const lines = text.split("\n").filter((one) => one !== "");
+  return new Map(lines.map((one) => [pathOf(one), one]));
+}
+
+function pathOf(line: string): string {
+  const quoted = line.slice(line.indexOf('"'));
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    return quoted;
+  }
+}

@@ -1,0 +1,227 @@
+// Fetches one commit of a git repository and writes its files out as they lie in the tree, byte for byte.
+import { join } from "node:path";
+import { XcoreError } from "../../base/error.ts";
+import { suggestion } from "../../base/nearest.ts";
+import { formatSize } from "../../base/units.ts";
+import { GitRepository, gitFault, type GitOptions } from "./git-repository.ts";
+import { watchSize } from "./folder-size.ts";
+import type { GitSource } from "./source.ts";
+import type { StagedTree } from "./staged-tree.ts";
+
+export interface GitResult {
+  /** Full ids. */
+  commit: string;
+  tree: string;
+}
+
+interface TreeEntry {
+  path: string;
+  id: string;
+  executable: boolean;
+}
+
+const fullId = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
+const fetchOnly = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none"];
+
+/** Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` for what lies in the repository. */
+export async function fetchGit(options: Omit<GitOptions, "signal">, target: StagedTree): Promise<GitResult> {
+  const { source, caps, folder } = options;
+  const stop = new AbortController();
+  const deadline = AbortSignal.timeout(caps.fetchMs);
+  await using watch = watchSize(join(folder, "objects"), caps.transferBytes, () => stop.abort());
+  try {
+    const git = await GitRepository.create({ ...options, signal: AbortSignal.any([stop.signal, deadline]) });
+    options.onProgress("asking for the commit");
+    const wanted = source.commit ?? (await resolveRef(git, source));
+    await git.configure(wanted.length === 64 ? "sha256" : "sha1");
+    options.onProgress(`fetching ${wanted.slice(0, 12)}`);
+    await fetchCommit(git, source, wanted);
+    const { commit, tree } = await identify(git, source, wanted);
+    const entries = await listTree(git, tree, caps.files);
+    await fetchBlobs(git, entries);
+    await writeOut(git, entries, target);
+    return { commit, tree };
+  } catch (error) {
+    if (watch.exceeded) {
+      throw new XcoreError(
+        "SOURCE_INVALID",
+        `${source.url} is larger than ${formatSize(caps.transferBytes)}`,
+        {
+          hint: "Name the plugin's folder within it (…//folder), or give an archive of the plugin alone.",
+        },
+      );
+    }
+    if (deadline.aborted) {
+      throw new XcoreError(
+        "SOURCE_UNREACHABLE",
+        `${source.url} was not fetched within ${Math.round(caps.fetchMs / 1000)} s`,
+        { hint: "Try again, or give an archive." },
+      );
+    }
+    throw gitFault(error, source, caps);
+  }
+}
+
+async function resolveRef(git: GitRepository, source: GitSource): Promise<string> {
+  const { ref } = source;
+  if (ref !== undefined && fullId.test(ref)) return ref;
+  const names =
+    ref === undefined
+      ? ["HEAD"]
+      : ref.startsWith("refs/")
+        ? [`${ref}^{}`, ref]
+        : [`refs/tags/${ref}^{}`, `refs/tags/${ref}`, `refs/heads/${ref}`];
+  const found = await listRefs(git, names);
+  for (const name of names) {
+    const id = found.get(name);
+    if (id !== undefined) return id;
+  }
+  if (ref === undefined) {
+    throw new XcoreError("SOURCE_INVALID", `${source.url} has no commit yet`, {
+      hint: "Commit the plugin's files first, or name a branch: …#branch",
+    });
+  }
+  return nearestRef(git, source, ref);
+}
+
+async function nearestRef(git: GitRepository, source: GitSource, ref: string): Promise<string> {
+  const all = await listRefs(git, ["refs/heads/*", "refs/tags/*"]);
+  if (/^[0-9a-f]{7,63}$/.test(ref)) {
+    const ids = new Set([...all.values()].filter((id) => id.startsWith(ref)));
+    const [only] = ids;
+    if (ids.size === 1 && only !== undefined) return only;
+    throw new XcoreError("SOURCE_INVALID", `${source.url}: the short commit id '${ref}' can't be looked up`, {
+      hint: "Give the full id (git rev-parse), a branch or a tag.",
+    });
+  }
+  const names = [...all.keys()].map((name) =>
+    name.replace(/^refs\/(heads|tags)\//, "").replace(/\^\{\}$/, ""),
+  );
+  const shown = [...new Set(names)].slice(-20);
+  throw new XcoreError("SOURCE_INVALID", `${source.url} has no branch or tag '${ref}'`, {
+    hint: `Branches and tags: ${suggestion(ref, shown)}`,
+  });
+}
+
+async function listRefs(git: GitRepository, patterns: readonly string[]): Promise<Map<string, string>> {
+  const text = await git.run(["ls-remote", "origin", ...patterns], { maxOutputBytes: 16 * 1024 ** 2 });
+  const lines = text.split("\n").map((line) => line.split("\t"));
+  return new Map(
+    lines.flatMap(([id = "", name]) => (name !== undefined && fullId.test(id) ? [[name, id]] : [])),
+  );
+}
+
+async function fetchCommit(git: GitRepository, source: GitSource, id: string): Promise<void> {
+  const fetch = (what: string): Promise<string> =>
+    git.run(["fetch", "--progress", "--depth=1", ...fetchOnly, "origin", what]);
+  try {
+    await fetch(id);
+  } catch (error) {
+    // Servers before protocol 2 hand out only what a branch or tag points to.
+    const { ref } = source;
+    if (ref === undefined || fullId.test(ref) || !/unadvertised object|not our ref/.test(String(error)))
+      throw error;
+    await fetch(ref);
+  }
+}
+
+async function identify(git: GitRepository, source: GitSource, wanted: string): Promise<GitResult> {
+  await git.configure();
+  const names = [`${wanted}^{commit}`, `${wanted}^{tree}`];
+  if (source.subfolder !== undefined) names.push(`${wanted}:${source.subfolder}`);
+  const text = (await git.catFile(["--batch-check"], { input: `${names.join("\n")}\n` })).toString();
+  const [commit, root, inner] = text.split("\n").map((line) => line.split(" "));
+  if (commit?.[1] !== "commit" || root?.[1] !== "tree") {
+    throw new XcoreError("SOURCE_INVALID", `${source.url}: ${wanted} is no commit`, {
+      hint: "Name a branch, a tag or a commit behind '#'.",
+    });
+  }
+  const top = source.subfolder === undefined ? root : inner;
+  if (top?.[1] !== "tree") {
+    throw new XcoreError(
+      "SOURCE_INVALID",
+      `${source.url} has no folder '${source.subfolder}' in ${commit[0]}`,
+      {
+        hint: "Check the folder's name behind '//'.",
+      },
+    );
+  }
+  return { commit: commit[0] ?? "", tree: top[0] ?? "" };
+}
+
+async function listTree(git: GitRepository, tree: string, maxFiles: number): Promise<TreeEntry[]> {
+  const text = await git.run(["ls-tree", "-r", "-z", "--full-tree", tree], {
+    maxOutputBytes: (maxFiles + 1) * 400,
+  });
+  return text
+    .split("\0")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [head = "", path = ""] = splitOnce(line, "\t");
+      const [mode, type, id = ""] = head.split(" ");
+      if (type === "blob" && mode !== "120000") return { path, id, executable: mode === "100755" };
+      const what = mode === "120000" ? "a symbolic link" : "a submodule";
+      throw new XcoreError("SOURCE_INVALID", `the source is not installed: '${path}' is ${what}`, {
+        hint: "A plugin holds regular files only; ask its author to put the files themselves there.",
+      });
+    });
+}
+
+async function fetchBlobs(git: GitRepository, entries: readonly TreeEntry[]): Promise<void> {
+  const sizes = await blobSizes(git, entries);
+  const missing = [...new Set(entries.map((entry) => entry.id))].filter((id) => !sizes.has(id));
+  if (missing.length === 0) return;
+  await git.run(["fetch", "--progress", ...fetchOnly, "--stdin", "origin"], {
+    input: `${missing.join("\n")}\n`,
+  });
+  await git.configure();
+}
+
+async function blobSizes(git: GitRepository, entries: readonly TreeEntry[]): Promise<Map<string, number>> {
+  const input = entries.map((entry) => `${entry.id}\n`).join("");
+  const text = input === "" ? "" : (await git.catFile(["--batch-check"], { input })).toString();
+  const lines = text.split("\n").map((line) => line.split(" "));
+  return new Map(lines.flatMap(([id = "", type, size]) => (type === "blob" ? [[id, Number(size)]] : [])));
+}
+
+// Sizes are known and capped before a content is read; contents come in portions, so that memory is bounded too.
+async function writeOut(
+  git: GitRepository,
+  entries: readonly TreeEntry[],
+  target: StagedTree,
+): Promise<void> {
+  const sizes = await blobSizes(git, entries);
+  const wanted = entries.filter((entry) => target.claim(entry.path, sizes.get(entry.id) ?? 0));
+  const portionBytes = 16 * 1024 ** 2;
+  for (let at = 0; at < wanted.length;) {
+    const portion: TreeEntry[] = [];
+    for (let bytes = 0; at < wanted.length && bytes < portionBytes; at += 1) {
+      const entry = wanted[at] as TreeEntry;
+      portion.push(entry);
+      bytes += sizes.get(entry.id) ?? 0;
+    }
+    const bytes = await git.catFile(["--batch"], { input: portion.map((entry) => `${entry.id}\n`).join("") });
+    await writePortion(bytes, portion, target);
+  }
+}
+
+async function writePortion(bytes: Buffer, portion: readonly TreeEntry[], target: StagedTree): Promise<void> {
+  let at = 0;
+  for (const entry of portion) {
+    const headEnd = bytes.indexOf(10, at);
+    const [id, type, size] = bytes.toString("latin1", at, headEnd).split(" ");
+    if (headEnd === -1 || id !== entry.id || type !== "blob") {
+      throw new XcoreError("SOURCE_UNREACHABLE", `the repository did not give '${entry.path}'`, {
+        hint: "Try again; if it stays so, the repository is damaged.",
+      });
+    }
+    const end = headEnd + 1 + Number(size);
+    await target.write(entry.path, bytes.subarray(headEnd + 1, end), entry.executable);
+    at = end + 1;
+  }
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}

@@ -1,0 +1,77 @@
+// From a source to a plugin that is ready to be put into the store: staged, with its packages, bundled and tried. Changes nothing outside.
+import type { Manifest } from "../manifest.ts";
+import type { LockedSource } from "../lock.ts";
+import { readManifest } from "../read-manifest.ts";
+import { XcoreError } from "../../base/error.ts";
+import type { Limits } from "../../base/limits.ts";
+import type { Workroom } from "./context.ts";
+import { differences, listFiles, type Listing } from "./digest.ts";
+import { installPackages } from "./packages.ts";
+import type { Source } from "./source.ts";
+import { stage } from "./stage.ts";
+
+export interface Prepared {
+  folder: string;
+  manifest: Manifest;
+  source: LockedSource;
+  listing: Listing;
+}
+
+export interface PrepareSteps {
+  /** Looks at the manifest before anything else is done; throws to stop. Returns the limits to try it under. */
+  accept(manifest: Manifest, source: LockedSource): Promise<Limits>;
+  trial(options: { folder: string; manifest: Manifest; limits: Limits }): Promise<void>;
+}
+
+export async function prepare(source: Source, workroom: Workroom, steps: PrepareSteps): Promise<Prepared> {
+  const { caps, env, onProgress, config } = workroom;
+  const staged = await stage(source, { room: await workroom.room(), caps, env, onProgress });
+  const { folder } = staged;
+  const manifest = await manifestOf(folder, source);
+  const before = await listFiles(folder);
+  const limits = await steps.accept(manifest, staged.source);
+  await installPackages({
+    folder,
+    plugin: manifest.name,
+    workspace: config.workspace,
+    caps,
+    env,
+    onProgress,
+  });
+  onProgress("trying it in a sandbox");
+  await steps.trial({ folder, manifest, limits });
+  const listing = await listFiles(folder);
+  refuseChanged(manifest, before, listing);
+  return { folder, manifest, source: staged.source, listing };
+}
+
+async function manifestOf(folder: string, source: Source): Promise<Manifest> {
+  try {
+    return await readManifest(folder);
+  } catch (error) {
+    if (!(error instanceof XcoreError)) throw error;
+    const from = source.type === "folder" ? source.path : source.url;
+    throw new XcoreError(error.code, error.message.replaceAll(folder, from), {
+      hint: isMissing(error)
+        ? "The source holds no plugin at its top; name the plugin's folder in it: …//folder"
+        : "Tell the plugin's author; nothing was changed here.",
+      details: error.details,
+    });
+  }
+}
+
+const isMissing = (error: XcoreError): boolean => error.message.startsWith("there is no plugin.yaml");
+
+// What was shown and approved is what is installed: nothing but packages may have come since.
+function refuseChanged(manifest: Manifest, before: Listing, after: Listing): void {
+  const changed = differences(before.text, after.text).filter((one) => !/^\w+ node_modules\//.test(one));
+  if (changed.length === 0) return;
+  throw new XcoreError(
+    "LOCK_MISMATCH",
+    `plugin '${manifest.name}' changed while it was installed: ${changed[0]}`,
+    {
+      hint: "Nothing was installed. Try again; if it stays so, tell its author.",
+      details: { changed },
+    },
+  );
+}
