@@ -48,7 +48,7 @@ export default class Serve extends BaseCommand {
       watch: flags.watch,
       onStopRequested: () => wishes.add("request"),
     });
-    this.announce(core, config);
+    this.announce(core, config, logger);
     closeOnFault(core, logger);
     const wish = await wishes.first;
     if (wish !== "request") logger.info({ signal: wish }, "stopping; a second signal skips draining");
@@ -63,10 +63,12 @@ export default class Serve extends BaseCommand {
     process.stdout.write(`${JSON.stringify(json)}\n`);
   }
 
-  private announce({ address }: Core, { name, server }: Config): void {
+  /** For people on stderr, for machines in the log; a terminal that shows both needs it once. */
+  private announce({ address }: Core, { name, server }: Config, logger: Logger): void {
     const moved = server.port !== 0 && Number(new URL(address).port || 80) !== server.port;
     if (moved) this.logToStderr(`Port ${server.port} is taken; another one was chosen.`);
     this.logToStderr(`${name} is ready at ${address} (Ctrl-C stops it)`);
+    if (!process.stdout.isTTY) logger.info({ address, pid: process.pid }, "ready");
   }
 }
 
