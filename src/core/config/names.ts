@@ -7,7 +7,7 @@ export const nameRule =
 
 // Device names of Windows, names every object has, and names the core speaks under itself.
 const reserved = new Set(
-  "con prn aux nul com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9 constructor prototype core xcore app".split(
+  "con prn aux nul com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9 constructor prototype core xcore".split(
     " ",
   ),
 );
