@@ -93,7 +93,7 @@ function matters(plugin: Plugin, file: string): boolean {
   if (build === undefined || plugin.reason !== undefined) return true;
   const path = relative(plugin.entry.folder, file);
   if (path === "plugin.yaml" || path.startsWith(`${build.manifest.migrations}/`)) return true;
-  return build.bundle.inputs.includes(file);
+  return build.bundle.inputs.includes(path);
 }
 
 function report(outcome: SyncOutcome, logger: Logger): void {

@@ -67,7 +67,7 @@ describe("plugins that can't be loaded", () => {
   const cases: [string, string, RegExp][] = [
     ["does-not-compile", "PLUGIN_COMPILE", /index\.ts:3:/],
     ["throws-in-start", "PLUGIN_START", /failed in start: no luck/],
-    ["throws-at-load", "PLUGIN_ERROR", /top level/],
+    ["throws-at-load", "PLUGIN_START", /top level/],
     ["loops-at-load", "PLUGIN_CPU_LIMIT", /200 ms/],
     ["imports-node", "PLUGIN_IMPORT", /node:fs[\s\S]*net/],
     ["exports-nothing", "PLUGIN_DEFINITION", /default/],

@@ -71,35 +71,37 @@ function pluginRequests(options: AppOptions): Middleware {
         hint: "Plugins answer under /app/<plugin>/.",
       });
     const startedAt = performance.now();
-    let code: string | undefined;
+    let fault: XcoreError | undefined;
     try {
       await dispatch(plugin, req, res, options);
     } catch (error) {
-      const known = asXcoreError(error);
-      code = known.code;
-      writeFailure(res, error, {
+      fault = asXcoreError(error);
+      writeFailure(res, fault, {
         requestId: String(res.getHeader("x-request-id")),
         exposeFaults: options.exposeFaults,
       });
-      if (known.status >= 500) logger.error({ plugin: plugin.name, code, ...known.details }, known.message);
     }
     const ms = performance.now() - startedAt;
     const failed = res.statusCode >= 500;
     meter.record(ms, failed);
     plugin.meter.record(ms, failed);
-    logger.info(
-      {
-        id: res.getHeader("x-request-id"),
-        plugin: plugin.name,
-        method: req.method,
-        url: req.url,
-        status: res.statusCode,
-        ms: Math.round(ms * 100) / 100,
-        ...(code === undefined ? {} : { code }),
-      },
-      "request",
-    );
+    const line = {
+      id: res.getHeader("x-request-id"),
+      plugin: plugin.name,
+      method: req.method,
+      url: req.url,
+      status: res.statusCode,
+      ms: Math.round(ms * 100) / 100,
+    };
+    if (fault === undefined) logger.info(line, "request");
+    else logger[levelOf(fault)]({ ...line, code: fault.code, ...fault.details }, fault.message);
   };
+}
+
+/** A plugin that is known to be down has been logged when it went down. */
+function levelOf(fault: XcoreError): "error" | "warn" | "info" {
+  if (fault.status < 500) return "info";
+  return fault.code === "PLUGIN_NOT_READY" || fault.code === "PLUGIN_QUARANTINED" ? "warn" : "error";
 }
 
 /** Ids that are unique across restarts and cheap: a random prefix and a counter. */

@@ -155,9 +155,10 @@ export class Revision {
     try {
       await this.sandbox.call("start", "start", null, { timeoutMs: startTimeoutMs });
     } catch (error) {
-      const { name } = this.build.manifest;
+      const { label, manifest } = this.build;
       const code = error instanceof XcoreError && error.code !== "PLUGIN_ERROR" ? error.code : "PLUGIN_START";
-      throw new XcoreError(code, `plugin '${name}' failed in start: ${messageOf(error)}`, {
+      const what = messageOf(error).replace(`plugin '${label}': `, "");
+      throw new XcoreError(code, `plugin '${manifest.name}' failed in start: ${what}`, {
         cause: error,
         ...(error instanceof XcoreError ? { details: error.details } : {}),
       });
