@@ -1,5 +1,5 @@
 // The connection to Redis and whether to trust it: a Redis that fails or is slow is left alone until a probe answers,
-// and what could not be written meanwhile is deleted there before it is trusted again.
+// and what could not be written meanwhile is made good there before it is trusted again.
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { messageOf, XcoreError } from "../../base/error.ts";
@@ -16,6 +16,9 @@ export interface RedisLinkOptions {
   onTrusted: () => void;
 }
 
+/** Puts right in Redis what could not be written. */
+type Repair = (redis: Redis) => Promise<unknown>;
+
 const commandTimeoutMs = 150;
 const probeEveryMs = 500;
 const maxUnwritten = 10_000;
@@ -26,7 +29,7 @@ export class RedisLink {
   readonly #subscriber: Redis;
   readonly #node = randomUUID();
   readonly #channel: string;
-  readonly #unwritten = new Set<string>();
+  readonly #unwritten = new Map<string, Repair>();
   #overflowed = false;
   #trusted = false;
   #wasTrusted = false;
@@ -35,6 +38,7 @@ export class RedisLink {
   #timer: NodeJS.Timeout | undefined;
   #reason = "not connected yet";
   readonly #firstTrust = Promise.withResolvers<void>();
+  readonly #firstHearing = Promise.withResolvers<void>();
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
@@ -49,7 +53,7 @@ export class RedisLink {
     this.#redis = new Redis(options.url, { ...common, commandTimeout: commandTimeoutMs });
     this.#subscriber = new Redis(options.url, { ...common, autoResubscribe: false });
     this.#redis.on("error", (error) => this.#distrust(messageOf(error)));
-    this.#redis.on("close", () => this.#distrust("the connection is closed"));
+    this.#redis.on("close", () => this.#distrust(this.#trusted ? "the connection was closed" : this.#reason));
     this.#redis.on("ready", () => void this.#probe());
     this.#subscriber.on("error", () => undefined);
     this.#subscriber.on("ready", () => void this.#subscribe());
@@ -71,7 +75,7 @@ export class RedisLink {
     this.#subscriber.connect().catch(() => undefined);
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, waitMs);
-    await Promise.race([this.#firstTrust.promise, promise]);
+    await Promise.race([Promise.all([this.#firstTrust.promise, this.#firstHearing.promise]), promise]);
     clearTimeout(timer);
   }
 
@@ -85,8 +89,15 @@ export class RedisLink {
     }
   }
 
-  /** Runs the write and tells the other nodes. Keys are full ones. What fails is remembered. */
-  async write(keys: readonly string[], operation: (redis: Redis) => Promise<unknown>): Promise<void> {
+  /**
+   * Runs the write and tells the other nodes. Keys are full ones. One that fails is remembered, and once Redis is back
+   * `repair` is run for each key; by default it deletes the key, since what stands there is old.
+   */
+  async write(
+    keys: readonly string[],
+    operation: (redis: Redis) => Promise<unknown>,
+    repair?: Repair,
+  ): Promise<void> {
     try {
       await this.read(operation);
       this.#redis
@@ -94,8 +105,9 @@ export class RedisLink {
         .catch((error: unknown) => this.#distrust(messageOf(error)));
     } catch (error) {
       for (const key of keys) {
-        if (this.#unwritten.size < maxUnwritten) this.#unwritten.add(key);
-        else this.#overflowed = true;
+        if (this.#unwritten.size < maxUnwritten) {
+          this.#unwritten.set(key, repair ?? ((redis) => redis.unlink(key)));
+        } else this.#overflowed = true;
       }
       throw error;
     }
@@ -167,17 +179,20 @@ export class RedisLink {
       this.#overflowed = false;
       this.#unwritten.clear();
     }
-    const keys = [...this.#unwritten];
-    if (keys.length === 0) return;
-    await this.#redis.unlink(...keys);
-    await this.#redis.publish(this.#channel, JSON.stringify([this.#node, ...keys]));
-    for (const key of keys) this.#unwritten.delete(key);
+    const entries = [...this.#unwritten];
+    if (entries.length === 0) return;
+    await Promise.all(entries.map(([, repair]) => repair(this.#redis)));
+    await this.#redis.publish(this.#channel, JSON.stringify([this.#node, ...entries.map(([key]) => key)]));
+    for (const [key, repair] of entries) {
+      if (this.#unwritten.get(key) === repair) this.#unwritten.delete(key);
+    }
   }
 
   async #subscribe(): Promise<void> {
     if (this.#subscriber.status !== "ready") return;
     await this.#subscriber.subscribe(this.#channel).catch(() => undefined);
     this.#options.onTrusted();
+    this.#firstHearing.resolve();
   }
 
   #onMessage(message: string): void {

@@ -1,6 +1,10 @@
 // A plugin's part of Redis as the tier behind its memory: Bentocache's driver interface over the link.
 import type { L2CacheDriver } from "bentocache/types";
+import type { Redis } from "ioredis";
 import type { RedisLink } from "./redis-link.ts";
+
+/** How Bentocache begins the key of a tag's mark. */
+const tagMark = "___bc:t:";
 
 export class RedisTier implements L2CacheDriver {
   readonly type = "l2" as const;
@@ -29,9 +33,12 @@ export class RedisTier implements L2CacheDriver {
 
   async set(key: string, value: string, ttlMs?: number): Promise<boolean> {
     const full = this.#start + key;
-    await this.#link.write([full], (redis) =>
-      ttlMs === undefined ? redis.set(full, value) : redis.set(full, value, "PX", Math.ceil(ttlMs)),
-    );
+    const write = (redis: Redis): Promise<unknown> =>
+      ttlMs === undefined ? redis.set(full, value) : redis.set(full, value, "PX", Math.ceil(ttlMs));
+    // A tag's mark says since when its entries are invalid: it must get there, however late.
+    await (key.startsWith(tagMark)
+      ? this.#link.write([full], write, write)
+      : this.#link.write([full], write));
     return true;
   }
 

@@ -85,7 +85,9 @@ class RedisCache implements Service {
         code: "SERVICE_UNAVAILABLE",
         message: `no answer within ${timeoutMs} ms`,
       });
-      return { ok: true, latencyMs: performance.now() - started, detail: "Redis behind memory" };
+      const ok = this.#link.trusted;
+      const detail = ok ? "Redis behind memory" : "from memory alone; Redis is back and about to be used";
+      return { ok, latencyMs: performance.now() - started, detail };
     } catch (error) {
       const reason = this.#link.trusted ? messageOf(error) : this.#link.reason;
       const detail = `from memory alone; Redis: ${reason}`;
