@@ -1,0 +1,17 @@
+// Written by xcore from plugin.yaml: what this plugin may use. Changes here are overwritten.
+import "xcore/plugin";
+
+declare module "xcore/plugin" {
+  interface Declared {
+    config: {
+      type: "object";
+      additionalProperties: false;
+      properties: {
+        greeting: {
+          type: "string";
+          default: unknown;
+        };
+      };
+    };
+  }
+}
