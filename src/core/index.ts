@@ -9,6 +9,28 @@ export { openCore, type Core, type CoreOptions } from "./core.ts";
 export { nameFault } from "./config/names.ts";
 export { examine, type Check } from "./doctor.ts";
 export { installedPlugins } from "./plugins/installed.ts";
+export { addPlugin, type AddOptions, type Installed } from "./plugins/installer/add.ts";
+export { approvePlugin, type ApproveOptions, type Approved } from "./plugins/installer/approve.ts";
+export {
+  asksOf,
+  consentByAllow,
+  consentWithoutTerminal,
+  parseAllow,
+  type Ask,
+  type Consent,
+  type ConsentRequest,
+} from "./plugins/installer/consent.ts";
+export type { InstallerOptions, ServerOutcome } from "./plugins/installer/context.ts";
+export { openPluginData } from "./plugins/installer/data.ts";
+export { inventory, inventoryEntry, type InventoryEntry } from "./plugins/installer/inventory.ts";
+export {
+  removePlugin,
+  type PluginData,
+  type RemoveOptions,
+  type Removed,
+} from "./plugins/installer/remove.ts";
+export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/installer/sync.ts";
+export { verifyInstalled } from "./plugins/installer/verify.ts";
 export { newPlugin, type NewPlugin, type NewPluginOptions } from "./scaffold/plugin.ts";
 export { newProject, type NewProject, type NewProjectOptions } from "./scaffold/project.ts";
 export type { Config } from "./config/config.ts";

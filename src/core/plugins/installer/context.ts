@@ -23,12 +23,15 @@ export interface InstallerOptions {
   caps?: Partial<Caps>;
   /** Environment of git and npm. Default: the process's. */
   env?: NodeJS.ProcessEnv;
+  /** Stops the work before it has changed anything; from the commit on it is finished. */
+  signal?: AbortSignal;
 }
 
 export interface Workroom {
   readonly config: Config;
   readonly caps: Caps;
   readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
   readonly onProgress: (message: string) => void;
   readonly notify: () => Promise<ServerOutcome | undefined>;
   /** A new empty folder on the store's file system; removed when the work ends. */
@@ -41,7 +44,7 @@ export async function withInstaller<T>(
   purpose: string,
   work: (workroom: Workroom) => Promise<T>,
 ): Promise<T> {
-  const { config, onProgress = () => undefined, notify = async () => undefined, waitMs = 60_000 } = options;
+  const { config, onProgress = () => undefined, notify = noServer, waitMs = 60_000 } = options;
   const staging = join(config.stateFolder, "staging");
   return exclusively({ stateFolder: config.stateFolder, purpose, waitMs, onProgress }, async () => {
     await rm(staging, { recursive: true, force: true });
@@ -51,6 +54,7 @@ export async function withInstaller<T>(
         config,
         caps: { ...defaultCaps, ...options.caps },
         env: options.env ?? process.env,
+        signal: options.signal ?? new AbortController().signal,
         onProgress,
         notify,
         room: () => mkdtemp(join(staging, "room-")),
@@ -60,6 +64,8 @@ export async function withInstaller<T>(
     }
   });
 }
+
+const noServer = async (): Promise<undefined> => undefined;
 
 /** Every plugin of the project, its own and the installed ones. */
 export async function knownPlugins(config: Config, lock?: Lock): Promise<CatalogEntry[]> {

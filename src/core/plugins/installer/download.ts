@@ -10,6 +10,7 @@ export interface DownloadOptions {
   url: string;
   file: string;
   caps: Caps;
+  signal: AbortSignal;
   onProgress(message: string): void;
 }
 
@@ -22,7 +23,7 @@ export async function download(options: DownloadOptions): Promise<void> {
   const idle = new AbortController();
   let timer = setTimeout(() => idle.abort(), caps.idleMs);
   try {
-    const response = await follow(url, AbortSignal.any([deadline, idle.signal]));
+    const response = await follow(url, AbortSignal.any([deadline, idle.signal, options.signal]));
     if (response.body === null) throw unreachable(url, "the answer is empty");
     let received = 0;
     const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -35,9 +36,12 @@ export async function download(options: DownloadOptions): Promise<void> {
         yield chunk;
       }
     };
-    await pipeline(response.body, counted, createWriteStream(file, { flags: "wx" }));
+    await pipeline(response.body, counted, createWriteStream(file, { flags: "wx" }), {
+      signal: options.signal,
+    });
   } catch (error) {
     if (error instanceof XcoreError) throw error;
+    options.signal.throwIfAborted();
     if (idle.signal.aborted || deadline.aborted) throw unreachable(url, "the server does not answer in time");
     throw unreachable(
       url,

@@ -24,13 +24,16 @@ const fullId = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const fetchOnly = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none"];
 
 /** Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` for what lies in the repository. */
-export async function fetchGit(options: Omit<GitOptions, "signal">, target: StagedTree): Promise<GitResult> {
+export async function fetchGit(options: GitOptions, target: StagedTree): Promise<GitResult> {
   const { source, caps, folder } = options;
   const stop = new AbortController();
   const deadline = AbortSignal.timeout(caps.fetchMs);
   await using watch = watchSize(join(folder, "objects"), caps.transferBytes, () => stop.abort());
   try {
-    const git = await GitRepository.create({ ...options, signal: AbortSignal.any([stop.signal, deadline]) });
+    const git = await GitRepository.create({
+      ...options,
+      signal: AbortSignal.any([stop.signal, deadline, options.signal]),
+    });
     options.onProgress("asking for the commit");
     const wanted = source.commit ?? (await resolveRef(git, source));
     await git.configure(wanted.length === 64 ? "sha256" : "sha1");
@@ -42,6 +45,7 @@ export async function fetchGit(options: Omit<GitOptions, "signal">, target: Stag
     await writeOut(git, entries, target);
     return { commit, tree };
   } catch (error) {
+    options.signal.throwIfAborted();
     if (watch.exceeded) {
       throw new XcoreError(
         "SOURCE_INVALID",

@@ -14,6 +14,7 @@ export interface PackagesOptions {
   workspace: string;
   caps: Caps;
   env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
   onProgress(message: string): void;
 }
 
@@ -133,7 +134,7 @@ async function refuseForeignLock(folder: string, plugin: string): Promise<boolea
 }
 
 async function runNpm(args: readonly string[], options: PackagesOptions): Promise<void> {
-  const { folder, plugin, caps, env } = options;
+  const { folder, plugin, caps, env, signal } = options;
   const kept = Object.entries(env).filter(
     ([name]) => !/^(npm_(?!config_)|node_options$|init_cwd$)/i.test(name),
   );
@@ -151,10 +152,14 @@ async function runNpm(args: readonly string[], options: PackagesOptions): Promis
   child.on("error", reject);
   child.on("close", resolve);
   let late = false;
+  const end = (): void => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+  };
   const timer = setTimeout(() => {
     late = true;
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    end();
   }, caps.fetchMs);
+  signal.addEventListener("abort", end);
   try {
     const code = await promise;
     if (code === 0) return;
@@ -165,7 +170,9 @@ async function runNpm(args: readonly string[], options: PackagesOptions): Promis
     });
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", end);
   }
+  signal.throwIfAborted();
   const lines = said.split("\n").filter((line) => /^npm (error|ERR!)/.test(line));
   const reason = late
     ? `npm did not finish within ${Math.round(caps.fetchMs / 1000)} s`

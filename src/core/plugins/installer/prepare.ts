@@ -24,24 +24,29 @@ export interface PrepareSteps {
 }
 
 export async function prepare(source: Source, workroom: Workroom, steps: PrepareSteps): Promise<Prepared> {
-  const { caps, env, onProgress, config } = workroom;
-  const staged = await stage(source, { room: await workroom.room(), caps, env, onProgress });
+  const { caps, env, signal, onProgress, config } = workroom;
+  const staged = await stage(source, { room: await workroom.room(), caps, env, signal, onProgress });
+  signal.throwIfAborted();
   const { folder } = staged;
   const manifest = await manifestOf(folder, source);
   const before = await listFiles(folder);
   const limits = await steps.accept(manifest, staged.source);
+  signal.throwIfAborted();
   await installPackages({
     folder,
     plugin: manifest.name,
     workspace: config.workspace,
     caps,
     env,
+    signal,
     onProgress,
   });
+  signal.throwIfAborted();
   onProgress("trying it in a sandbox");
   await steps.trial({ folder, manifest, limits });
   const listing = await listFiles(folder);
   refuseChanged(manifest, before, listing);
+  signal.throwIfAborted();
   return { folder, manifest, source: staged.source, listing };
 }
 

@@ -17,6 +17,7 @@ export interface StageOptions {
   room: string;
   caps: Caps;
   env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
   onProgress(message: string): void;
 }
 
@@ -41,10 +42,10 @@ export async function stage(source: Source, options: StageOptions): Promise<Stag
 }
 
 async function stageGit(source: GitSource, folder: string, options: StageOptions): Promise<LockedSource> {
-  const { room, caps, env, onProgress } = options;
+  const { room, caps, env, signal, onProgress } = options;
   const repository = join(room, "repository");
   const { commit, tree } = await fetchGit(
-    { folder: repository, source, caps, env, onProgress },
+    { folder: repository, source, caps, env, signal, onProgress },
     new StagedTree(folder, caps),
   );
   await rm(repository, { recursive: true, force: true });
@@ -57,10 +58,10 @@ async function stageTarball(
   folder: string,
   options: StageOptions,
 ): Promise<LockedSource> {
-  const { room, caps, onProgress } = options;
+  const { room, caps, signal, onProgress } = options;
   const { location, url, subfolder } = source;
   const file = source.remote ? join(room, "archive.tgz") : location;
-  if (source.remote) await download({ url: location, file, caps, onProgress });
+  if (source.remote) await download({ url: location, file, caps, signal, onProgress });
   onProgress("unpacking");
   const unpacked = join(room, "unpacked");
   await mkdir(unpacked);

@@ -1,0 +1,112 @@
+// Lists of plugins and one plugin as people read them.
+import { styleText } from "node:util";
+import { formatDuration, formatSize } from "../../core/base/units.ts";
+import type { InventoryEntry, PluginInfo, PluginStatus } from "../../core/index.ts";
+import { oneLine, outputWidth, tableLines, truncate } from "./table.ts";
+
+/** A plugin as files say it, and as a running server sees it. */
+export interface ListedPlugin {
+  name: string;
+  version: string;
+  /** The server's word where one runs; otherwise `installed`, `disabled` or `failed`. */
+  state: string;
+  reason: { code: string; message: string } | null;
+  source: "workspace" | "installed";
+  origin: string | null;
+  mount: string;
+}
+
+export function listedPlugin(entry: InventoryEntry, status: PluginStatus | undefined): ListedPlugin {
+  const { name, source, origin, fault } = entry;
+  const idle = entry.enabled ? "installed" : "disabled";
+  return {
+    name,
+    version: status?.version ?? entry.version,
+    state: status?.state ?? (fault === null ? idle : "failed"),
+    reason: status?.reason ?? (fault === null ? null : { code: fault.code, message: fault.message }),
+    source,
+    origin,
+    mount: status?.mount ?? `/app/${name}/`,
+  };
+}
+
+type Stream = NodeJS.WritableStream & { columns?: number | undefined };
+
+const bad = new Set(["failed", "quarantined"]);
+
+export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream): string[] {
+  if (plugins.length === 0) {
+    return [
+      "There are no plugins. Make one with: xcore plugin new <name>, or install one with: xcore plugin add <source>",
+    ];
+  }
+  const width = outputWidth(stream);
+  const columns = [
+    { title: "PLUGIN", shrinkTo: 12 },
+    { title: "VERSION", shrinkTo: 8 },
+    { title: "STATE" },
+    { title: "FROM", shrinkTo: 12 },
+  ];
+  const rows = plugins.map((one) => [one.name, one.version, one.state, one.origin ?? "this project"]);
+  const table = tableLines(columns, rows, {
+    width,
+    heading: (line) => styleText("dim", line, { stream }),
+    paint: (cell, { row, column }) => {
+      if (column !== 2) return cell;
+      const state = plugins[row]?.state ?? "";
+      return bad.has(state) ? styleText("red", cell, { stream }) : cell;
+    },
+  });
+  const reasons = plugins.flatMap(({ name, reason }) =>
+    reason === null ? [] : [truncate(`${name}: ${oneLine(reason.message)} (${reason.code})`, width * 3)],
+  );
+  return reasons.length === 0 ? table : [...table, "", ...reasons];
+}
+
+export function pluginInfoLines(entry: InventoryEntry, info: PluginInfo | undefined): string[] {
+  const listed = listedPlugin(entry, info);
+  const facts: [string, string][] = [
+    ["state", listed.state],
+    ...(listed.reason === null
+      ? []
+      : [["because", `${listed.reason.message} (${listed.reason.code})`] as [string, string]]),
+    ["routes under", listed.mount],
+    ["from", entry.origin ?? "this project"],
+    ["folder", entry.folder],
+    ...(entry.integrity === null ? [] : [["integrity", entry.integrity] as [string, string]]),
+    [
+      "may",
+      entry.asks.length === 0
+        ? "answer requests, and nothing else"
+        : entry.asks.map((one) => one.words).join("; "),
+    ],
+    ...dependencyFacts(entry),
+    ...(info === undefined ? [] : liveFacts(info)),
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  const heading = `${entry.name} ${listed.version}${entry.description === "" ? "" : `: ${oneLine(entry.description)}`}`;
+  return [heading, ...facts.map(([label, value]) => `  ${label.padEnd(width)}  ${oneLine(value)}`)];
+}
+
+function dependencyFacts({ dependencies }: InventoryEntry): [string, string][] {
+  const needs = Object.entries(dependencies).map(([name, range]) => `${name} ${range}`);
+  return needs.length === 0 ? [] : [["needs", needs.join(", ")]];
+}
+
+function liveFacts(info: PluginInfo): [string, string][] {
+  const { declares } = info;
+  return [
+    ["memory", `${formatSize(info.heapBytes)} of ${formatSize(info.heapLimitBytes)}`],
+    ["up", formatDuration(info.uptimeMs)],
+    ["requests", `${info.requestsPerMinute} a minute, ${info.errors} errors`],
+    ["restarts", String(info.restarts)],
+    ...(declares === null
+      ? []
+      : ([
+          ["routes", [...declares.routes, ...(declares.fetch ? ["fetch handler"] : [])].join(", ") || "none"],
+          ["actions", Object.keys(declares.actions).join(", ") || "none"],
+          ["jobs", Object.keys(declares.jobs).join(", ") || "none"],
+          ["events", declares.events.join(", ") || "none"],
+        ] as [string, string][])),
+  ];
+}

@@ -1,0 +1,67 @@
+// xcore plugin add: installs a plugin from a repository, an archive or a folder, with consent.
+import * as Args from "@oclif/core/args";
+import * as Flags from "@oclif/core/flags";
+import { BaseCommand } from "../../cli/base-command.ts";
+import { consentOf } from "../../cli/consent.ts";
+import { Interrupt } from "../../cli/interrupt.ts";
+import { Progress } from "../../cli/progress.ts";
+import { serverNotice } from "../../cli/server-notice.ts";
+
+export default class PluginAdd extends BaseCommand {
+  static override summary = "Install a plugin from a git repository, an archive or a folder.";
+  static override description =
+    "Shows what the plugin asks for and wants your consent. Nothing of it is run before that, and no script of it ever. " +
+    "What was approved is written into xcore.lock; a running server mounts it at once. If anything fails, nothing has changed.";
+  static override examples = [
+    "<%= config.bin %> plugin add https://github.com/someone/notes#v1.2.0",
+    "<%= config.bin %> plugin add git@example.com:team/plugins.git//notes",
+    "<%= config.bin %> plugin add ./notes-1.2.0.tgz",
+    "<%= config.bin %> plugin add ../notes --allow database,fetch=api.example.com",
+  ];
+  static override args = {
+    source: Args.string({
+      description:
+        "https://, ssh://, git@host:path, file:// or a path; with //folder and #branch, #tag or #commit.",
+      required: true,
+    }),
+  };
+  static override flags = {
+    allow: Flags.string({
+      summary: "Permissions you allow, for scripts: database,fetch=api.example.com,…",
+      multiple: true,
+    }),
+    yes: Flags.boolean({ char: "y", summary: "Don't ask whether to go on; never allows a permission." }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(PluginAdd);
+    const config = await this.workspaceConfig();
+    using interrupt = new Interrupt();
+    using progress = new Progress({ quiet: this.jsonEnabled() });
+    const { addPlugin } = await import("../../core/index.ts");
+    const { name, entry, mounted } = await addPlugin({
+      config,
+      source: args.source,
+      consent: consentOf({
+        allow: flags.allow,
+        yes: flags.yes,
+        question: "Install it?",
+        show: (text) => {
+          progress.clear();
+          this.logToStderr(text);
+        },
+      }),
+      onProgress: progress.show,
+      notify: serverNotice(() => this.connect()),
+      signal: interrupt.signal,
+    });
+    progress.clear();
+    const mount = `/app/${name}/`;
+    this.logToStderr(
+      mounted
+        ? `Installed ${name} ${entry.version}; it is mounted under ${mount}`
+        : `Installed ${name} ${entry.version}; xcore serve mounts it under ${mount}`,
+    );
+    return { name, ...entry, mounted, mount };
+  }
+}

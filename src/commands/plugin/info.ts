@@ -1,0 +1,25 @@
+// xcore plugin info: all that is known about one plugin.
+import * as Args from "@oclif/core/args";
+import { BaseCommand } from "../../cli/base-command.ts";
+import { pluginInfoLines } from "../../cli/render/plugins.ts";
+import { connectIfRunning } from "../../cli/server-notice.ts";
+
+export default class PluginInfoCommand extends BaseCommand {
+  static override summary = "Show all that is known about a plugin.";
+  static override description =
+    "Where it comes from, what it may do and, where a server runs, what it declares and how it is.";
+  static override examples = ["<%= config.bin %> plugin info notes"];
+  static override args = { name: Args.string({ description: "The plugin's name.", required: true }) };
+
+  async run(): Promise<object> {
+    const { args } = await this.parse(PluginInfoCommand);
+    const config = await this.workspaceConfig();
+    const { inventoryEntry } = await import("../../core/index.ts");
+    const entry = await inventoryEntry(config, args.name);
+    using client = await connectIfRunning(() => this.connect());
+    const known = (await client?.call("plugin.list", {}))?.some((plugin) => plugin.name === args.name);
+    const info = known === true ? await client?.call("plugin.info", { name: args.name }) : undefined;
+    this.log(pluginInfoLines(entry, info).join("\n"));
+    return { running: client !== undefined, ...entry, live: info ?? null };
+  }
+}
