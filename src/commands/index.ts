@@ -3,6 +3,8 @@ import type { CommandTable } from "../cli/manifest.ts";
 
 export const commands: CommandTable = {
   doctor: () => import("./doctor.ts"),
+  "job:list": () => import("./job/list.ts"),
+  "job:run": () => import("./job/run.ts"),
   new: () => import("./new.ts"),
   "plugin:add": () => import("./plugin/add.ts"),
   "plugin:approve": () => import("./plugin/approve.ts"),
