@@ -20,8 +20,11 @@ export async function openTestWorkspace(plugin: string, entry: PluginEntry): Pro
   const folder = await mkdtemp(join(tmpdir(), "xcore-testing-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    // JSON is YAML; variables are written as they are, since nothing here comes from an environment.
-    const text = JSON.stringify({ name: "testing", plugins: { [plugin]: entry } }).replaceAll("${", "$${");
+    // JSON is YAML. Nothing here comes from an environment: `$${` is how integration.yaml writes a literal `${`.
+    const text = JSON.stringify({ name: "testing", plugins: { [plugin]: entry } }).replaceAll(
+      "${",
+      () => "$${",
+    );
     await writeFile(join(folder, integrationFile), text);
     return { config: await readConfig({ workspace: folder, env: {} }), [Symbol.asyncDispose]: remove };
   } catch (error) {

@@ -10,7 +10,7 @@ import { ProcessMeter } from "./process-meter.ts";
 import { ProgressSlot } from "./progress-slot.ts";
 
 const stderrKept = 8 * 1024;
-const niceness = 5;
+const niceness = 10;
 
 export interface HostExit {
   code: number | null;

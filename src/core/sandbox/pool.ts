@@ -24,6 +24,12 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
       "this Node can't close the network for sandbox hosts; plugins are still held by their isolates. Use Node 26",
     );
   }
+  if (process.platform !== "linux") {
+    options.logger.warn(
+      { platform: process.platform },
+      "the memory of sandbox hosts is watched on Linux only; here a plugin is held by V8's own limit alone",
+    );
+  }
   return new Pool({ ...options, runtime });
 }
 
