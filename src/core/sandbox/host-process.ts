@@ -47,6 +47,7 @@ export class HostProcess {
       stdio: ["ignore", "ignore", "pipe", "pipe", this.progress.descriptor ?? "ignore"],
       windowsHide: true,
     });
+    this.exited = watchExit(this.#child);
     const socket = this.#child.stdio[3];
     if (this.#child.pid === undefined || !(socket instanceof Socket)) {
       this.progress.close();
@@ -62,7 +63,6 @@ export class HostProcess {
     this.#child.unref();
     socket.unref();
     if (this.#child.stderr instanceof Socket) this.#child.stderr.unref();
-    this.exited = this.#watchExit();
   }
 
   kill(): void {
@@ -71,11 +71,10 @@ export class HostProcess {
     this.#child.kill("SIGKILL");
   }
 
-  async #watchExit(): Promise<HostExit> {
-    const exit = await watchExit(this.#child);
+  /** Closes what was opened to watch it; the process itself is gone by then. */
+  release(): void {
     this.progress.close();
     this.meter.close();
-    return exit;
   }
 }
 

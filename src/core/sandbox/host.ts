@@ -1,15 +1,13 @@
 // One sandbox host from the core's side: the process, its line, its watchdog and the sandboxes in it.
-import { randomBytes } from "node:crypto";
-import { encodeCoreMessage } from "../../wire/messages.ts";
 import { protocolVersion } from "../../wire/protocol.ts";
-import { encodeBatch } from "../../wire/records.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
-import { bootSliceMs, hostStartMs, mebibyte, pingGraceMs, sliceSlackMs } from "./bounds.ts";
+import { hostStartMs, pingGraceMs } from "./bounds.ts";
 import { bystanderReason, cpuReason, crashReason, endingReason, memoryReason } from "./end-reasons.ts";
-import { frameKinds, type Ending, type Frame, type Hello, type OpenOrder, type Ready } from "./frames.ts";
+import { frameKinds, type Ending, type Frame, type Hello, type Ready } from "./frames.ts";
 import { HostProcess, type HostExit } from "./host-process.ts";
+import { openOrder } from "./open-order.ts";
 import { Outgoing } from "./outgoing.ts";
 import { RemoteSandbox } from "./remote-sandbox.ts";
 import type { SandboxOptions } from "./sandbox.ts";
@@ -98,19 +96,11 @@ export class Host {
       suspect: () => this.#suspect(id),
       leave: () => this.#leave(id),
     });
-    const { memoryBytes, cpuMs } = options.limits;
-    const sliceMs = cpuMs + sliceSlackMs;
+    const order = openOrder(options);
     // Until it has described itself, the longer time for running the runtime and the plugin's top level holds.
-    const entry: Entry = { sandbox, memoryBytes, totalBytes: 0, sliceMs: Math.max(bootSliceMs, sliceMs) };
+    const { memoryBytes } = options.limits;
+    const entry: Entry = { sandbox, memoryBytes, totalBytes: 0, sliceMs: order.bootMs };
     this.#entries.set(id, entry);
-    const order: OpenOrder = {
-      label: options.label,
-      code: options.code,
-      memoryMb: Math.max(8, Math.floor(memoryBytes / mebibyte)),
-      sliceMs,
-      bootMs: entry.sliceMs,
-      boot: encodeBatch([encodeCoreMessage({ kind: "boot", json: bootJson(options) })]),
-    };
     this.#outgoing.send(frameKinds.open, id, JSON.stringify(order));
     this.#watchdog?.wake();
     try {
@@ -124,7 +114,7 @@ export class Host {
       void sandbox.close();
       throw error;
     }
-    entry.sliceMs = sliceMs;
+    entry.sliceMs = order.sliceMs;
     return sandbox;
   }
 
@@ -241,6 +231,8 @@ export class Host {
   }
 
   #onExit(exit: HostExit): void {
+    const { sandbox: current } = this.#process.progress.read();
+    this.#process.release();
     this.#becameReady.reject(
       new XcoreError("PART_MISSING", `a sandbox host ended while it started: ${lastLine(exit)}`, {
         hint: "Run npm install again; isolated-vm needs Node 24 or 26 and its own binary.",
@@ -248,7 +240,6 @@ export class Host {
       }),
     );
     if (this.#gone) return;
-    const { sandbox: current } = this.#process.progress.read();
     const peak = this.#watchdog?.peakRssBytes ?? 0;
     this.#options.logger.warn(
       { pid: this.pid, exitCode: exit.code, signal: exit.signal, stderr: exit.stderr.slice(-1000) },
@@ -284,10 +275,6 @@ export class Host {
   #closeIfEmpty(): void {
     if (this.#entries.size === 0 && this.#reservations === 0) void this.close();
   }
-}
-
-function bootJson(options: SandboxOptions): string {
-  return JSON.stringify({ ...options.boot, seed: randomBytes(64).toString("base64") });
 }
 
 function lastLine(exit: HostExit): string {

@@ -95,7 +95,11 @@ class Pool implements SandboxPool {
 
   #refill(): void {
     if (this.#closed || this.#spare !== undefined || this.#options.spare === false) return;
-    this.#spare = this.#start();
+    try {
+      this.#spare = this.#start();
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, "no sandbox host could be started ahead");
+    }
   }
 
   #forget(host: Host): void {
