@@ -5,7 +5,7 @@ import { BaseCommand } from "../../cli/base-command.ts";
 import { consentOf } from "../../cli/consent.ts";
 import { Interrupt } from "../../cli/interrupt.ts";
 import { Progress } from "../../cli/progress.ts";
-import { serverNotice } from "../../cli/server-notice.ts";
+import { connectIfRunning, serverNotice } from "../../cli/server-notice.ts";
 
 export default class PluginAdd extends BaseCommand {
   static override summary = "Install a plugin from a git repository, an archive or a folder.";
@@ -38,7 +38,7 @@ export default class PluginAdd extends BaseCommand {
     const config = await this.workspaceConfig();
     using interrupt = new Interrupt();
     using progress = new Progress({ quiet: this.jsonEnabled() });
-    const { addPlugin } = await import("../../core/index.ts");
+    const { addPlugin, openPluginData, silentLogger } = await import("../../core/index.ts");
     const { name, entry, mounted } = await addPlugin({
       config,
       source: args.source,
@@ -53,6 +53,10 @@ export default class PluginAdd extends BaseCommand {
       }),
       onProgress: progress.show,
       notify: serverNotice(() => this.connect()),
+      openData: async () => {
+        using server = await connectIfRunning(() => this.connect());
+        return server === undefined ? undefined : openPluginData(config, silentLogger);
+      },
       signal: interrupt.signal,
     });
     progress.clear();

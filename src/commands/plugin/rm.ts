@@ -46,7 +46,11 @@ export default class PluginRemove extends BaseCommand {
       dropped: " Its data was dropped.",
       kept: ` Its data was kept; to drop it: xcore plugin rm ${name} --data drop`,
     };
-    this.logToStderr(`Removed ${name}.${data[removed.data]}`);
+    this.logToStderr(
+      removed.wasInstalled
+        ? `Removed ${name}.${data[removed.data]}`
+        : `Dropped the data that ${name} had left.`,
+    );
     return removed;
   }
 

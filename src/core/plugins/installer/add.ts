@@ -12,6 +12,7 @@ import { checkedOptions } from "../options.ts";
 import { checkCompatible } from "../read-manifest.ts";
 import { allowText, asksOf, type Consent, type ConsentRequest } from "./consent.ts";
 import { knownPlugins, withInstaller, type InstallerOptions, type Workroom } from "./context.ts";
+import type { PluginData } from "./data.ts";
 import { prepare, type PrepareSteps } from "./prepare.ts";
 import { parseSource } from "./source.ts";
 import { putIntoStore } from "./store.ts";
@@ -22,6 +23,8 @@ export interface AddOptions extends InstallerOptions {
   source: string;
   cwd?: string;
   consent: Consent;
+  /** Opens what keeps plugins' data; undefined where no server runs. With it a plugin that does not mount leaves no schema behind. */
+  openData?: () => Promise<PluginData | undefined>;
   /** Runs the plugin's top level somewhere safe and rejects when it fails. Default: a sandbox of its own. */
   trial?: PrepareSteps["trial"];
 }
@@ -62,7 +65,8 @@ export async function addPlugin(options: AddOptions): Promise<Installed> {
     };
     const stored = await putIntoStore(config, { name: manifest.name, folder: prepared.folder, listing });
     const plugins = { ...lock.plugins, [manifest.name]: entry };
-    const mounted = await commit({ config, plugins, name: manifest.name, workroom, undo: stored.undo });
+    await using data = manifest.permissions.database ? await options.openData?.() : undefined;
+    const mounted = await commit({ config, plugins, name: manifest.name, workroom, data, undo: stored.undo });
     return { name: manifest.name, entry, mounted };
   });
 }
@@ -137,12 +141,14 @@ interface CommitOptions {
   plugins: Readonly<Record<string, LockEntry>>;
   name: string;
   workroom: Workroom;
+  data: PluginData | undefined;
   undo: () => Promise<void>;
 }
 
 // The lock is the commit point; when the running server can't follow, both go back to what they were.
 async function commit(options: CommitOptions): Promise<boolean> {
-  const { config, plugins, name, workroom } = options;
+  const { config, plugins, name, workroom, data } = options;
+  const hadData = (await data?.has(name)) ?? true;
   const before = await lockBytes(config.workspace);
   try {
     await writeLock(config.workspace, { plugins });
@@ -154,6 +160,7 @@ async function commit(options: CommitOptions): Promise<boolean> {
     await restoreLock(config.workspace, before);
     await workroom.notify().catch(() => undefined);
     await options.undo();
+    if (!hadData) await data?.drop(name);
     throw asXcoreError(error);
   }
 }

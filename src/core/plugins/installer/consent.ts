@@ -71,6 +71,11 @@ export function allowText(asks: readonly Ask[]): string {
   return asks.map((one) => one.allow).join(",");
 }
 
+/** The flag as it can be copied into a shell. */
+function allowFlag(text: string): string {
+  return `--allow ${/[^\w.,=:-]/.test(text) ? `'${text}'` : text}`;
+}
+
 const lists = {
   fetch: (yaml: Draft, value: string) => (yaml.fetch ??= []).push(value),
   call: (yaml: Draft, value: string) => (yaml.call ??= []).push(value),
@@ -141,7 +146,7 @@ export function consentByAllow(allowed: Permissions): Consent {
       "CONSENT_REFUSED",
       `plugin '${request.name}' asks for more than --allow covers: ${allowText(missing)}`,
       {
-        hint: `If you want that, run it with: --allow ${request.allow}`,
+        hint: `If you want that, run it with: ${allowFlag(request.allow)}`,
         details: { plugin: request.name, missing: missing.map((one) => one.allow), allow: request.allow },
       },
     );
@@ -168,7 +173,7 @@ export const consentWithoutTerminal: Consent = async (request) => {
     "CONSENT_REFUSED",
     `plugin '${request.name}' asks for ${allowText(request.asks)}, and nobody is at a terminal to allow it`,
     {
-      hint: `If you want that, run it with: --allow ${request.allow}`,
+      hint: `If you want that, run it with: ${allowFlag(request.allow)}`,
       details: { plugin: request.name, missing: request.asks.map((one) => one.allow), allow: request.allow },
     },
   );

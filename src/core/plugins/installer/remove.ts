@@ -3,14 +3,9 @@ import { XcoreError } from "../../base/error.ts";
 import { suggestion } from "../../base/nearest.ts";
 import type { CatalogEntry } from "../catalog.ts";
 import { lockBytes, readLock, restoreLock, storeFolder, writeLock } from "../lock.ts";
+import type { PluginData } from "./data.ts";
 import { knownPlugins, withInstaller, type InstallerOptions } from "./context.ts";
 import { removeFromStore } from "./store.ts";
-
-/** Where plugins keep data; what `ServiceRegistry` offers. */
-export interface PluginData extends AsyncDisposable {
-  has(plugin: string): Promise<boolean>;
-  drop(plugin: string): Promise<void>;
-}
 
 export interface RemoveOptions extends InstallerOptions {
   name: string;
@@ -24,6 +19,8 @@ export interface Removed {
   name: string;
   /** `none`: it had no data. */
   data: "kept" | "dropped" | "none";
+  /** False: it had been removed before, and only its data was left. */
+  wasInstalled: boolean;
   /** Whether a running server unloaded it. */
   unmounted: boolean;
 }
@@ -66,7 +63,8 @@ export async function removePlugin(options: RemoveOptions): Promise<Removed> {
       onProgress("dropping its data");
       await dropData(data, name);
     }
-    return { name, data: hasData ? (wish === "drop" ? "dropped" : "kept") : "none", unmounted };
+    const left = wish === "drop" ? "dropped" : "kept";
+    return { name, data: hasData ? left : "none", wasInstalled: entry !== undefined, unmounted };
   });
 }
 

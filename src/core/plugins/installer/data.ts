@@ -1,0 +1,28 @@
+// What plugins keep in the services, for the one who installs and uninstalls them.
+import type { Logger } from "../../base/log.ts";
+import { XcoreError } from "../../base/error.ts";
+import type { Config } from "../../config/config.ts";
+import { openServices } from "../../services/registry.ts";
+
+export interface PluginData extends AsyncDisposable {
+  /** Whether it has a schema in the database. */
+  has(plugin: string): Promise<boolean>;
+  /** Removes what every service keeps for it. */
+  drop(plugin: string): Promise<void>;
+}
+
+/** Opens the project's database, and the other services only to drop something; a running server has them open too. */
+export async function openPluginData(config: Config, logger: Logger): Promise<PluginData> {
+  const { database } = config.services;
+  if (database === undefined)
+    throw new XcoreError("CONFIG_INVALID", "integration.yaml has no services.database");
+  const opened = await openServices({ ...config, services: { database } }, { logger });
+  return {
+    has: (plugin) => opened.database.hasPlugin(plugin),
+    drop: async (plugin) => {
+      await using all = await openServices(config, { logger });
+      await all.removePlugin(plugin);
+    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}

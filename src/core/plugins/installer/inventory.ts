@@ -1,0 +1,66 @@
+// The plugins of a project as files and lock say, without a server.
+import { errorData, type ErrorData } from "../../base/error.ts";
+import type { Config, Permissions } from "../../config/config.ts";
+import { readLock, storeFolder } from "../lock.ts";
+import { originOf } from "./add.ts";
+import { asksOf, type Ask } from "./consent.ts";
+import { knownPlugins } from "./context.ts";
+import { notFound } from "./remove.ts";
+import { verifyInstalled } from "./verify.ts";
+
+export interface InventoryEntry {
+  name: string;
+  version: string;
+  description: string;
+  source: "workspace" | "installed";
+  folder: string;
+  /** Where it was installed from, with its full commit; null for the project's own. */
+  origin: string | null;
+  integrity: string | null;
+  enabled: boolean;
+  /** What keeps it from being loaded. */
+  fault: ErrorData | null;
+  permissions: Permissions | null;
+  /** The same in words, worst first. */
+  asks: readonly Ask[];
+  dependencies: Readonly<Record<string, string>>;
+}
+
+/** Sorted by name. Installed ones are checked against the lock; one that differs is an entry with its fault. */
+export async function inventory(config: Config): Promise<InventoryEntry[]> {
+  const lock = await readLock(config.workspace);
+  const known = await knownPlugins(config, lock);
+  return Promise.all(
+    known.map(async ({ name, source, folder, manifest, error }) => {
+      const locked = source === "installed" ? lock.plugins[name] : undefined;
+      const broken =
+        locked === undefined
+          ? undefined
+          : await verifyInstalled(locked, storeFolder(config.stateFolder, name, locked)).catch(
+              (fault: unknown) => fault,
+            );
+      const fault = broken ?? error;
+      return {
+        name,
+        version: manifest?.version ?? locked?.version ?? "?",
+        description: manifest?.description ?? "",
+        source,
+        folder,
+        origin: locked === undefined ? null : originOf(locked.source),
+        integrity: locked?.integrity ?? null,
+        enabled: config.plugins[name]?.enabled ?? true,
+        fault: fault === undefined ? null : errorData(fault),
+        permissions: manifest?.permissions ?? null,
+        asks: manifest === undefined ? [] : asksOf(manifest.permissions),
+        dependencies: manifest?.dependencies ?? {},
+      };
+    }),
+  );
+}
+
+/** One of them; throws `PLUGIN_NOT_FOUND` with the nearest name. */
+export async function inventoryEntry(config: Config, name: string): Promise<InventoryEntry> {
+  const found = (await inventory(config)).find((entry) => entry.name === name);
+  if (found === undefined) throw notFound(name, await knownPlugins(config));
+  return found;
+}
