@@ -77,6 +77,23 @@ describe("xcore serve", () => {
     }
   });
 
+  it("moves from a taken default port and says so", async () => {
+    await using workspace = await makeWorkspace("name: shop\n");
+    const holder = createServer();
+    holder.on("error", () => undefined);
+    holder.listen(8082, "127.0.0.1");
+    const child = start(["serve"], { cwd: workspace.folder });
+    const end = ended(child);
+    try {
+      const address = await ready(child, end);
+      assert.notEqual(new URL(address).port, "8082");
+    } finally {
+      holder.close();
+      child.kill("SIGTERM");
+    }
+    assert.match((await end).stderr, /Port 8082 is taken; another one was chosen/);
+  });
+
   it("writes one JSON document a line with --json", async () => {
     await using workspace = await makeWorkspace(yaml);
     const child = start(["serve", "--json", "--log-level", "warn"], { cwd: workspace.folder });
