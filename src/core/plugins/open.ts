@@ -11,6 +11,7 @@ import type { ServiceRegistry } from "../services/registry.ts";
 import { buildPlugin, type Build } from "./build.ts";
 import { readCatalog, type CatalogEntry } from "./catalog.ts";
 import { checkDependencies } from "./dependencies.ts";
+import { verifiedEntry } from "./installer/verify.ts";
 import { readLock, storeFolder } from "./lock.ts";
 import { actionCalls, secretCalls } from "./own-calls.ts";
 import { pluginTypes } from "./plugin-types.ts";
@@ -77,14 +78,14 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       async build(entry) {
         const config = options.config();
         if (entry.error?.code === "PLUGIN_EXISTS") throw entry.error;
+        const locked = entry.source === "installed" ? await verifiedEntry(config, entry) : undefined;
         const manifest = await readManifest(entry.folder);
         const label = `${manifest.name}@${manifest.version}`;
         if (options.writeTypes && entry.source === "workspace")
           await writeTypes(entry.folder, pluginTypes(manifest));
-        const lock = entry.source === "installed" ? await readLock(config.workspace) : undefined;
         return buildPlugin(entry, manifest, {
           config,
-          approval: lock?.plugins[entry.name]?.approved,
+          approval: locked?.approved,
           xcoreVersion,
           bundler: bundlerFor(entry, manifest.entry, label),
         });

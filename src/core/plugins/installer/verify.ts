@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { XcoreError, systemCode } from "../../base/error.ts";
-import type { LockEntry } from "../lock.ts";
+import type { Config } from "../../config/config.ts";
+import { readLock, storeFolder, type LockEntry } from "../lock.ts";
 import { differences, integrityOf, listFiles, type Listing } from "./digest.ts";
 
 /** The list of an installed plugin's files, beside its folder: it tells which file differs. */
@@ -17,6 +18,22 @@ export async function verifyInstalled(entry: Pick<LockEntry, "integrity">, folde
   const files = integrityOf(expected) === entry.integrity ? differences(expected, listing.text) : [];
   const shown = files.slice(0, 10).join(", ") + (files.length > 10 ? ` and ${files.length - 10} more` : "");
   throw mismatch(folder, files.length === 0 ? "the files are others" : shown, { files });
+}
+
+/** The lock's entry of an installed plugin about to be loaded, its files checked. Throws `LOCK_MISMATCH`. */
+export async function verifiedEntry(
+  config: Config,
+  installed: { name: string; folder: string },
+): Promise<LockEntry> {
+  const entry = (await readLock(config.workspace)).plugins[installed.name];
+  if (entry === undefined || storeFolder(config.stateFolder, installed.name, entry) !== installed.folder) {
+    throw new XcoreError("LOCK_MISMATCH", `xcore.lock no longer names ${basename(installed.folder)}`, {
+      hint: "Run xcore plugin sync.",
+      details: { plugin: installed.name },
+    });
+  }
+  await verifyInstalled(entry, installed.folder);
+  return entry;
 }
 
 async function listed(folder: string): Promise<Listing> {
