@@ -1,5 +1,5 @@
 // Background jobs on Agenda, in the database the server has anyway.
-import { Pool } from "pg";
+import type { Pool } from "pg";
 import { Type, type Static } from "typebox";
 import type { JobDescription, JobRun } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
@@ -11,6 +11,7 @@ import type { DatabaseService } from "../database/database.ts";
 import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
 import type { JobCounts, JobsService, JobSummary } from "./jobs.ts";
+import { openJobsPool } from "./pool.ts";
 import type { Binding, JobProcessor } from "./processor.ts";
 import { firstRun, planJobs } from "./schedule.ts";
 import { JobStore, type NewJob } from "./store.ts";
@@ -39,29 +40,7 @@ export const agendaJobs: Provider<Static<typeof options>> = {
   needs: ["database"],
   async open({ options: written, needs, logger }) {
     const { connection } = needs["database"] as DatabaseService;
-    // A pool of its own: other users of a pool change how types are read, and Agenda breaks on that.
-    const pool = new Pool({
-      host: connection.host,
-      port: connection.port,
-      user: connection.user,
-      database: connection.database,
-      ...(connection.password === undefined ? {} : { password: connection.password }),
-      ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
-      max: 4,
-      connectionTimeoutMillis: 5000,
-      application_name: "xcore jobs",
-      onConnect: (client) => client.query("SET search_path = xcore"),
-    });
-    pool.on("error", (error) =>
-      logger.warn({ error: messageOf(error) }, "jobs lost a connection to the database"),
-    );
-    try {
-      const { ensureJobsTable } = await import("./schema.ts");
-      await ensureJobsTable(pool);
-    } catch (error) {
-      await pool.end();
-      throw error;
-    }
+    const pool = await openJobsPool(connection, logger);
     return new AgendaJobs({
       pool,
       logger,

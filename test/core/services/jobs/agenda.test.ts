@@ -1,17 +1,32 @@
-// Jobs on Agenda, on the embedded Postgres.
+// Jobs on Agenda, on the embedded Postgres and on a system Postgres by URL.
 import { after, before } from "node:test";
 import type { JobsService } from "../../../../src/core/services/jobs/jobs.ts";
 import { agendaJobs } from "../../../../src/core/services/jobs/agenda.ts";
 import { jobsConformance } from "../../../conformance/jobs.ts";
-import { openProvider, testDatabase, type TestDatabase } from "../../../support/services.ts";
+import {
+  openProvider,
+  testDatabase,
+  testSystemDatabase,
+  type TestDatabase,
+} from "../../../support/services.ts";
 
-let database: TestDatabase;
+let embedded: TestDatabase;
+let system: TestDatabase;
 before(async () => {
-  database = await testDatabase();
+  [embedded, system] = await Promise.all([testDatabase(), testSystemDatabase()]);
 });
-after(() => database[Symbol.asyncDispose]());
+after(() => Promise.all([embedded[Symbol.asyncDispose](), system[Symbol.asyncDispose]()]));
 
-jobsConformance("agenda on the embedded Postgres", async (options = {}) => {
-  const needs = { database: database.service };
-  return (await openProvider(agendaJobs, { options, needs })) as JobsService;
-});
+const on =
+  (database: () => TestDatabase) =>
+  async (options: Record<string, unknown> = {}): Promise<JobsService> =>
+    (await openProvider(agendaJobs, { options, needs: { database: database().service } })) as JobsService;
+
+jobsConformance(
+  "agenda on the embedded Postgres",
+  on(() => embedded),
+);
+jobsConformance(
+  "agenda on a system Postgres",
+  on(() => system),
+);

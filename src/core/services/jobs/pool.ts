@@ -1,0 +1,33 @@
+// The jobs' own connections. Other users of a pool change how types are read, and Agenda breaks on that.
+import { Pool } from "pg";
+import { messageOf } from "../../base/error.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Connection } from "../database/database.ts";
+import { ensureJobsTable, jobsSchema } from "./schema.ts";
+
+/** A pool whose connections see the table of jobs, which is made where it is missing. */
+export async function openJobsPool(connection: Connection, logger: Logger): Promise<Pool> {
+  const { host, port, user, database, password, ssl } = connection;
+  const pool = new Pool({
+    host,
+    port,
+    user,
+    database,
+    ...(password === undefined ? {} : { password }),
+    ...(ssl === undefined ? {} : { ssl }),
+    max: 4,
+    connectionTimeoutMillis: 5000,
+    application_name: "xcore jobs",
+    onConnect: (client) => client.query(`SET search_path = ${jobsSchema}`),
+  });
+  pool.on("error", (error) =>
+    logger.warn({ error: messageOf(error) }, "jobs lost a connection to the database"),
+  );
+  try {
+    await ensureJobsTable(pool);
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  return pool;
+}
