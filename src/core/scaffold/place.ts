@@ -23,10 +23,13 @@ export async function placeFolder({ target, build, ignored = [], signal }: Place
     throw cannotCreate(target, cause);
   });
   if (made !== undefined) undo.defer(() => removeEmpty(parent, made));
-  const staging = await mkdtemp(join(parent, `.${basename(target)}-xcore-`)).catch((cause: unknown) => {
+  const beside = await mkdtemp(join(parent, `.${basename(target)}-xcore-`)).catch((cause: unknown) => {
     throw cannotCreate(target, cause);
   });
-  undo.defer(() => rm(staging, { recursive: true, force: true, maxRetries: 3 }));
+  undo.defer(() => rm(beside, { recursive: true, force: true, maxRetries: 3 }));
+  // A temporary folder is for its owner alone; what is made in it has the modes everything else has.
+  const staging = join(beside, "new");
+  await mkdir(staging);
   signal.throwIfAborted();
   await build(staging);
   signal.throwIfAborted();

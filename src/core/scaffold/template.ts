@@ -12,9 +12,10 @@ export interface Names {
   plugin: string;
 }
 
-// npm never packs a .gitignore, and a package.json or tsconfig.json would make the templates projects of their own.
+// npm never packs a .gitignore or an .npmrc, and a package.json or tsconfig.json would make the templates projects of their own.
 const renamed: Readonly<Record<string, string>> = {
   _gitignore: ".gitignore",
+  _npmrc: ".npmrc",
   "_package.json": "package.json",
   "_tsconfig.json": "tsconfig.json",
 };
