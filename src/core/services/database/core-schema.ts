@@ -1,5 +1,5 @@
 // The core's own tables in the schema `xcore`, and the lock that plugins can't take.
-import type { Pool, PoolClient } from "pg";
+import { escapeIdentifier, type Client, type Pool, type PoolClient } from "pg";
 import { XcoreError } from "../../base/error.ts";
 import { sqlState } from "./failures.ts";
 
@@ -18,9 +18,9 @@ const tables = `
     plugin text not null,
     name text not null,
     checksum text not null,
-    -- The plugin's own transaction: tells after a crash between two commits whether it went through.
+    -- Applying or removing, in a transaction of the plugin's own role: after a crash its number tells how that ended.
+    state text not null check (state in ('applying', 'applied', 'removing')),
     xid text not null,
-    confirmed boolean not null default false,
     applied_at timestamptz not null default now(),
     primary key (plugin, name)
   );
@@ -30,12 +30,23 @@ const tables = `
 `;
 
 /** Makes the core's tables where they are missing; safe at the same time from several processes. */
-export async function ensureCoreSchema(pool: Pool): Promise<void> {
-  if ((await foundVersion(pool)) === version) return;
-  await inTransaction(pool, async (client) => {
-    // No plugin exists before these tables do, so here an advisory lock can't be held by one.
-    await client.query("select pg_advisory_xact_lock($1)", [bootstrapKey]);
-    if ((await foundVersion(client)) === version) return;
+export async function ensureCoreSchema(client: Client): Promise<void> {
+  const found = await readState(client);
+  if (found.version !== version) await createTables(client);
+  if (found.user !== "xcore" || found.searchPath !== defaultSearchPath) return;
+  // A user called xcore would by default make its unqualified tables among the core's own.
+  await client.query(
+    `alter role current_user in database ${escapeIdentifier(found.database)} set search_path = public`,
+  );
+}
+
+const defaultSearchPath = '"$user", public';
+
+async function createTables(client: Client): Promise<void> {
+  await client.query("begin");
+  // No plugin exists before these tables do, so here an advisory lock can't be held by one.
+  await client.query("select pg_advisory_xact_lock($1)", [bootstrapKey]);
+  if ((await readState(client)).version !== version) {
     await client.query(tables).catch((error: unknown) => {
       if (sqlState(error) !== "42501") throw error;
       throw new XcoreError(
@@ -47,23 +58,35 @@ export async function ensureCoreSchema(pool: Pool): Promise<void> {
         },
       );
     });
-  });
+  }
+  await client.query("commit");
 }
 
-async function foundVersion(client: Pool | PoolClient): Promise<number | undefined> {
-  const { rows } = await client.query<{ comment: string | null }>(
-    "select obj_description(to_regnamespace('xcore')::oid, 'pg_namespace') as comment",
+interface State {
+  version: number | undefined;
+  user: string;
+  database: string;
+  searchPath: string;
+}
+
+async function readState(client: Client): Promise<State> {
+  const { rows } = await client.query<{
+    comment: string | null;
+    user: string;
+    database: string;
+    path: string;
+  }>(
+    `select obj_description(to_regnamespace('xcore')::oid, 'pg_namespace') as comment, current_user as user,
+       current_database() as database, current_setting('search_path') as path`,
   );
-  const match = /^xcore (\d+)$/.exec(rows[0]?.comment ?? "");
-  if (match === null) return undefined;
-  const found = Number(match[1]);
-  if (found <= version) return found;
+  const { comment, user = "", database = "", path = "" } = rows[0] ?? {};
+  const match = /^xcore (\d+)$/.exec(comment ?? "");
+  const found = match === null ? undefined : Number(match[1]);
+  if (found === undefined || found <= version) return { version: found, user, database, searchPath: path };
   throw new XcoreError(
     "SERVICE_FAILED",
     `this database was used by a newer xcore (its tables are version ${found}, known is ${version})`,
-    {
-      hint: "Upgrade xcore in this project, or connect another database.",
-    },
+    { hint: "Upgrade xcore in this project, or connect another database." },
   );
 }
 

@@ -1,5 +1,5 @@
 // The database service on any Postgres, embedded or by URL: the core's own pool, and a scoped facade for each plugin.
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { withDeadline } from "../../base/deadline.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
@@ -29,23 +29,29 @@ export class PostgresService implements DatabaseService {
   readonly #options: PostgresServiceOptions;
   readonly #roles = new Map<string, Promise<PluginRole>>();
   readonly #pools = new Map<string, { pool: Promise<PluginPool>; users: number }>();
-  #version = "";
+  readonly #version: string;
   #closing: Promise<void> | undefined;
 
   /** Connects, checks the server's version and makes the core's tables. */
   static async open(options: PostgresServiceOptions): Promise<PostgresService> {
-    const service = new PostgresService(options);
+    const client = new Client({
+      ...options.connection,
+      connectionTimeoutMillis: 5_000,
+      application_name: "xcore",
+    });
+    client.on("error", () => undefined);
     try {
-      await service.#checkVersion();
-      await ensureCoreSchema(service.pool);
-      return service;
-    } catch (error) {
-      await service.pool.end().catch(() => undefined);
-      throw error;
+      await client.connect();
+      const version = await checkVersion(client);
+      await ensureCoreSchema(client);
+      return new PostgresService(options, version);
+    } finally {
+      await client.end().catch(() => undefined);
     }
   }
 
-  private constructor(options: PostgresServiceOptions) {
+  private constructor(options: PostgresServiceOptions, version: string) {
+    this.#version = version;
     this.#options = options;
     this.driver = options.driver;
     this.connection = options.connection;
@@ -147,19 +153,15 @@ export class PostgresService implements DatabaseService {
     };
     return new PluginPool({ plugin, connection: await this.connectionOf(plugin), limits, logger, terminate });
   }
+}
 
-  async #checkVersion(): Promise<void> {
-    const { rows } = await this.pool.query<{ number: string; version: string }>(
-      "select current_setting('server_version_num') as number, current_setting('server_version') as version",
-    );
-    this.#version = (rows[0]?.version ?? "").split(" ")[0] ?? "";
-    if (Number(rows[0]?.number) >= oldestVersion) return;
-    throw new XcoreError(
-      "SERVICE_FAILED",
-      `the server is Postgres ${this.#version}; xcore needs 14 or newer`,
-      {
-        hint: "Upgrade the server, or use driver: embedded.",
-      },
-    );
-  }
+async function checkVersion(client: Client): Promise<string> {
+  const { rows } = await client.query<{ number: string; version: string }>(
+    "select current_setting('server_version_num') as number, current_setting('server_version') as version",
+  );
+  const version = (rows[0]?.version ?? "").split(" ")[0] ?? "";
+  if (Number(rows[0]?.number) >= oldestVersion) return version;
+  throw new XcoreError("SERVICE_FAILED", `the server is Postgres ${version}; xcore needs 14 or newer`, {
+    hint: "Upgrade the server, or use driver: embedded.",
+  });
 }

@@ -1,0 +1,83 @@
+// The one file that opens MikroORM. It is imported only when the application has something to migrate: loading it takes long.
+import { glob } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import { EntitySchema, MikroORM, type Options } from "@mikro-orm/postgresql";
+import { Migrator } from "@mikro-orm/migrations";
+import { messageOf, XcoreError } from "../base/error.ts";
+import type { Connection } from "../services/database/database.ts";
+
+export const ormTable = "mikro_orm_migrations";
+
+export interface OrmOptions {
+  connection: Connection;
+  /** Of the migrations. */
+  folder: string;
+  workspace: string;
+  entities: readonly EntitySchema[];
+  /** Schemas in the database that are none of the application's: a difference must not drop them. */
+  foreignSchemas: readonly string[];
+}
+
+export async function openOrm(options: OrmOptions): Promise<MikroORM> {
+  const { host, port, user, password, database, ssl } = options.connection;
+  const settings: Options = {
+    host,
+    port,
+    user,
+    dbName: database,
+    ...(password !== undefined && { password }),
+    ...(ssl !== undefined && { driverOptions: { ssl } }),
+    baseDir: options.workspace,
+    entities: [...options.entities],
+    schemaGenerator: { ignoreSchema: [...options.foreignSchemas] },
+    discovery: { warnWhenNoEntities: false },
+    extensions: [Migrator],
+    pool: { min: 0, max: 2 },
+    debug: false,
+    logger: () => undefined,
+    migrations: {
+      path: options.folder,
+      pathTs: options.folder,
+      tableName: ormTable,
+      // Each migration stands alone: those before a failing one stay.
+      allOrNothing: false,
+      snapshot: false,
+      silent: true,
+      emit: "ts",
+      fileName: (stamp, name) => `Migration${stamp}${name === undefined ? "" : `_${name}`}`,
+    },
+  };
+  return MikroORM.init(settings);
+}
+
+/** Everything made with `defineEntity` that the files of these globs export. */
+export async function loadEntities(globs: readonly string[]): Promise<EntitySchema[]> {
+  const found = new Set<EntitySchema>();
+  for (const pattern of globs) {
+    for await (const file of glob(pattern)) {
+      if (/\.d\.[cm]?ts$/.test(file)) continue;
+      for (const value of Object.values(await importFile(file))) {
+        const schema = EntitySchema.is(value) ? value : EntitySchema.REGISTRY.get(value as object);
+        if (schema !== undefined) found.add(schema);
+      }
+    }
+  }
+  return [...found];
+}
+
+async function importFile(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new XcoreError("MIGRATION_FAILED", `the entities in ${file} can't be loaded: ${messageOf(error)}`, {
+      hint: "Entities are made with defineEntity; decorators can't be run by Node itself.",
+      details: { file },
+      cause: error,
+    });
+  }
+}
+
+/** The schemas that entities name beside the default one. */
+export function schemasOf(entities: readonly EntitySchema[]): string[] {
+  return entities.flatMap(({ meta }) => (meta.schema === undefined ? [] : [meta.schema]));
+}

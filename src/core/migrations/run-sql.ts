@@ -1,0 +1,93 @@
+// Runs one part of a migration file as the plugin's own role, in one transaction; a fault names file, line and statement.
+import { Client, type DatabaseError } from "pg";
+import { messageOf, XcoreError } from "../base/error.ts";
+import type { Connection } from "../services/database/database.ts";
+import { isConnectionFailure, sqlState } from "../services/database/failures.ts";
+import type { SqlFile } from "./sql-file.ts";
+import { lineAt, type Statement } from "./sql-statements.ts";
+
+export interface RunOptions {
+  plugin: string;
+  connection: Connection;
+  file: SqlFile;
+  statements: readonly Statement[];
+  /** Called with the transaction's number when all has gone well, right before the commit. */
+  beforeCommit(xid: string): Promise<void>;
+}
+
+/** Longer than a request may take, yet not for ever. */
+const statementTimeout = "10min";
+const lockTimeout = "1min";
+const transactionWords =
+  /^(begin|start\s+transaction|commit|end|rollback(?!\s+to)|abort|prepare\s+transaction)\b/i;
+
+export async function runSql(options: RunOptions): Promise<void> {
+  const { file, plugin, statements } = options;
+  for (const statement of statements) {
+    if (transactionWords.test(statement.text)) throw noTransactions(options, statement);
+  }
+  const client = new Client({ ...options.connection, application_name: `xcore migrations of ${plugin}` });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    await client.query("begin");
+    await client.query(`set local statement_timeout = '${statementTimeout}'`);
+    await client.query(`set local lock_timeout = '${lockTimeout}'`);
+    for (const statement of statements) {
+      await client.query(statement.text).catch((error: unknown) => {
+        throw failed(options, statement, error);
+      });
+      if (client.getTransactionStatus() !== "T") throw noTransactions(options, statement);
+    }
+    const { rows } = await client.query<{ xid: string }>(
+      "select pg_catalog.pg_current_xact_id()::text as xid",
+    );
+    await options.beforeCommit(rows[0]?.xid ?? "");
+    await client.query("commit").catch((error: unknown) => {
+      throw failed(options, statements.at(-1) ?? { text: "commit", line: 1 }, error);
+    });
+  } catch (error) {
+    if (error instanceof XcoreError) throw error;
+    throw new XcoreError("MIGRATION_FAILED", `migration ${file.path}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function failed(options: RunOptions, statement: Statement, error: unknown): unknown {
+  if (isConnectionFailure(error) && sqlState(error) === undefined) return error;
+  const { position, detail, hint } = error as DatabaseError;
+  const line =
+    statement.line + (position === undefined ? 0 : lineAt(statement.text, Number(position) - 1) - 1);
+  const said = [messageOf(error), detail, hint].filter((part) => part !== undefined).join("; ");
+  return new XcoreError(
+    "MIGRATION_FAILED",
+    `migration of plugin '${options.plugin}' failed, ${options.file.path}:${line}: ${said}\n  in: ${excerpt(statement.text)}`,
+    {
+      hint: `Nothing of this file was kept. Correct it and run: xcore migrate --plugin ${options.plugin}`,
+      details: {
+        file: options.file.path,
+        line,
+        statement: excerpt(statement.text),
+        sqlstate: sqlState(error) ?? null,
+      },
+      cause: error,
+    },
+  );
+}
+
+function noTransactions({ file }: RunOptions, statement: Statement): XcoreError {
+  return new XcoreError(
+    "MIGRATION_FAILED",
+    `migration ${file.path}:${statement.line}: '${excerpt(statement.text)}' would end its transaction`,
+    {
+      hint: "Remove it: a migration is one transaction from its first statement to its last already.",
+      details: { file: file.path, line: statement.line, statement: excerpt(statement.text) },
+    },
+  );
+}
+
+function excerpt(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > 160 ? `${line.slice(0, 157)}...` : line;
+}

@@ -1,0 +1,87 @@
+// Migrations from the command line: opens the database alone (attaching when a server runs it) and knows every target.
+import { join } from "node:path";
+import { suggestion } from "../base/nearest.ts";
+import { XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import type { Config } from "../config/config.ts";
+import { readCatalog, type CatalogEntry } from "../plugins/catalog.ts";
+import { readLock, storeFolder } from "../plugins/lock.ts";
+import type { DatabaseService } from "../services/database/database.ts";
+import { openServices } from "../services/registry.ts";
+import { applicationMigrations } from "./application-migrations.ts";
+import { pluginMigrations } from "./plugin-migrations.ts";
+import type { CreateOptions, CreateResult, MigrationTarget } from "./target.ts";
+
+export interface MigrationSession extends AsyncDisposable {
+  readonly application: MigrationTarget;
+  /** Application first, then every plugin with the database permission, by name. */
+  readonly all: readonly MigrationTarget[];
+  /** Undefined: the application. Throws `PLUGIN_NOT_FOUND`, or what is wrong with the plugin's manifest. */
+  target(plugin: string | undefined): MigrationTarget;
+  /** Refuses for an installed plugin: its files belong to its author. */
+  create(plugin: string | undefined, options: CreateOptions): Promise<CreateResult>;
+}
+
+export async function openMigrations(config: Config, logger: Logger): Promise<MigrationSession> {
+  const { database: service } = config.services;
+  if (service === undefined) {
+    throw new XcoreError("CONFIG_INVALID", "integration.yaml has no services.database", {
+      hint: "Declare it: services: { database: { driver: embedded } }",
+    });
+  }
+  const lock = await readLock(config.workspace);
+  const installed = Object.entries(lock.plugins).map(([name, locked]) => ({
+    name,
+    folder: storeFolder(config.stateFolder, name, locked),
+  }));
+  const entries = await readCatalog(config, installed);
+  const mayUse = (entry: CatalogEntry): boolean =>
+    entry.source === "workspace" || lock.plugins[entry.name]?.approved.database === true;
+  const services = await openServices({ ...config, services: { database: service } }, { logger });
+  const application = applicationMigrations(services.database, config);
+  const owned = entries.filter((entry) => entry.manifest?.permissions.database === true && mayUse(entry));
+  const targets = owned.map((entry) => targetOf(entry, services.database));
+  return {
+    application,
+    all: [application, ...targets],
+    target: (plugin) =>
+      plugin === undefined ? application : targetOf(findPlugin(plugin, entries), services.database),
+    async create(plugin, options) {
+      if (plugin === undefined) return application.create(options);
+      const entry = findPlugin(plugin, entries);
+      if (entry.source === "workspace") return targetOf(entry, services.database).create(options);
+      throw new XcoreError(
+        "FORBIDDEN",
+        `plugin '${plugin}' is an installed one; its migrations come with it`,
+        {
+          hint: "Write migrations for the plugins in your plugins/ folder only.",
+        },
+      );
+    },
+    [Symbol.asyncDispose]: () => services[Symbol.asyncDispose](),
+  };
+}
+
+function findPlugin(name: string, entries: readonly CatalogEntry[]): CatalogEntry {
+  const found = entries.find((entry) => entry.name === name);
+  if (found === undefined) {
+    const known = entries.map((entry) => entry.name);
+    throw new XcoreError("PLUGIN_NOT_FOUND", `there is no plugin '${name}'; ${suggestion(name, known)}`, {
+      hint: "xcore plugin list shows what this project has.",
+    });
+  }
+  if (found.error !== undefined) throw found.error;
+  if (found.manifest.permissions.database) return found;
+  throw new XcoreError(
+    "PERMISSION_UNDECLARED",
+    `plugin '${name}' has no database: its plugin.yaml does not ask for one`,
+    {
+      hint: "Add to plugin.yaml: permissions: { database: true }",
+    },
+  );
+}
+
+function targetOf(entry: CatalogEntry, database: DatabaseService): MigrationTarget {
+  const folder = join(entry.folder, entry.manifest?.migrations ?? "migrations");
+  return pluginMigrations(database, { plugin: entry.name, folder });
+}
