@@ -266,7 +266,10 @@ export class Host {
   }
 
   #leave(id: number): void {
-    if (!this.#entries.delete(id) || this.#gone) return;
+    const entry = this.#entries.get(id);
+    if (entry === undefined || this.#gone) return;
+    this.#entries.delete(id);
+    this.#watchdog?.forget(entry);
     this.#outgoing.forget(id);
     this.#outgoing.send(frameKinds.close, id, "");
     this.#closeIfEmpty();

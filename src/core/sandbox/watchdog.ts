@@ -35,6 +35,8 @@ export class Watchdog {
   peakRssBytes = 0;
   readonly #options: WatchdogOptions;
   readonly #baseBytes: number;
+  /** What isolates that are gone may have left with the allocator: it gives memory back late or never. */
+  #leftBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #resting = false;
   #stopped = false;
@@ -51,6 +53,11 @@ export class Watchdog {
   /** Work was handed over: look often again. */
   wake(): void {
     if (this.#resting) this.#arm();
+  }
+
+  /** A sandbox has left the host. */
+  forget(sandbox: Watched): void {
+    this.#leftBytes += sandbox.totalBytes + perSandboxBytes;
   }
 
   stop(): void {
@@ -92,7 +99,9 @@ export class Watchdog {
       largestCap = Math.max(largestCap, memoryBytes);
     }
     const cap = sandboxes.get(current)?.memoryBytes ?? largestCap;
-    return this.#baseBytes + slackBytes + known + Math.max(leastHeadroomBytes, cap * 1.25);
+    const explained = this.#baseBytes + known;
+    this.#leftBytes = Math.min(this.#leftBytes, Math.max(0, this.rssBytes - explained));
+    return explained + this.#leftBytes + slackBytes + Math.max(leastHeadroomBytes, cap * 1.25);
   }
 
   #checkProgress(turn: number, sandbox: number): void {

@@ -159,3 +159,19 @@ test("work that takes less than the limit for each call is never stopped for the
   assert.equal((await Promise.all(calls)).length, 20);
   await sandbox.close();
 });
+
+test("a host that has opened and closed many sandboxes is not taken for one that grew too large", async () => {
+  const { onEnd, ended } = ending();
+  const held = "hold: new Array(400_000).fill(1.5).map((n, i) => ({ n, i }))[0],";
+  const stays = await pool.open(rawOptions(echo, { onEnd, group: "busy" }));
+  for (let round = 0; round < 4; round += 1) {
+    const many = await Promise.all(
+      Array.from({ length: 20 }, () => pool.open(rawOptions(`${held} ${echo}`, { group: "busy" }))),
+    );
+    await Promise.all(many.map(answers));
+    await Promise.all(many.map((sandbox) => sandbox.close()));
+    assert.equal(await answers(stays), 1);
+  }
+  assert.equal(await Promise.race([ended, answers(stays)]), 1);
+  await stays.close();
+});
