@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { Socket } from "node:net";
-import { setPriority } from "node:os";
 import { basename } from "node:path";
 import { XcoreError } from "../base/error.ts";
 import { hostProgram, hostReadable } from "./paths.ts";
@@ -10,7 +9,6 @@ import { ProcessMeter } from "./process-meter.ts";
 import { ProgressSlot } from "./progress-slot.ts";
 
 const stderrKept = 8 * 1024;
-const niceness = 10;
 
 export interface HostExit {
   code: number | null;
@@ -58,7 +56,6 @@ export class HostProcess {
     this.pid = this.#child.pid;
     this.socket = socket;
     this.meter = new ProcessMeter(this.pid);
-    lowerPriority(this.pid);
     // A spare or a resting host must not keep the core's process alive.
     this.#child.unref();
     socket.unref();
@@ -117,12 +114,4 @@ function watchExit(child: ChildProcess): Promise<HostExit> {
     setTimeout(finish, 50);
   });
   return promise;
-}
-
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, niceness);
-  } catch {
-    // It may be gone already, or the platform may not allow it; it is a courtesy only.
-  }
 }
