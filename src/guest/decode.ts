@@ -2,7 +2,7 @@
 import type { CoreMessage, LazyRequest } from "../wire/messages.ts";
 import type { GuestCallKind } from "../wire/guest-calls.ts";
 import { maxRecordLength } from "../wire/protocol.ts";
-import { charCodeAt, stringIndexOf, stringSlice } from "./primordials.ts";
+import { charCodeAt, NativeSyntaxError, stringIndexOf, stringSlice } from "./primordials.ts";
 
 export type Received = Exclude<CoreMessage, { kind: "request" }> | LazyRequest;
 
@@ -131,5 +131,5 @@ function callKind(word: string): GuestCallKind {
 }
 
 function malformed(what: string): never {
-  throw new SyntaxError(`malformed ${what}`);
+  throw new NativeSyntaxError(`malformed ${what}`);
 }

@@ -18,7 +18,7 @@ type StandardResult =
 
 /** `where` opens the messages: "action 'count'". Throws `PLUGIN_DEFINITION` when the schema is none. */
 export function inputCheck(schema: unknown, where: string): InputCheck {
-  if (schema === undefined) return (input) => Promise.resolve(input);
+  if (schema === undefined) return async (input) => input;
   if (isStandardSchema(schema)) return (input) => checkStandard(schema, input, where);
   if (typeof schema !== "boolean" && (typeof schema !== "object" || schema === null)) {
     throw new XcoreError(

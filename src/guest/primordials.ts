@@ -28,6 +28,7 @@ export const jsonStringify: (
 ) => string | undefined = JSON.stringify;
 export const NativePromise = Promise;
 export const NativeError = Error;
+export const NativeSyntaxError = SyntaxError;
 export const freeze = Object.freeze;
 export const now = Date.now;
 

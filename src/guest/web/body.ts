@@ -93,7 +93,7 @@ export function extractBody(given: unknown): { source: Source; type: string | un
   if (bytes !== undefined) {
     return { source: { text: latin1FromBytes(bytes), encoding: "latin1" }, type: undefined };
   }
-  if (isStream(given)) return { source: given, type: undefined };
+  if (isStream(given)) return { source: wholeBody(given) ?? given, type: undefined };
   const type = isUrlSearchParams(given)
     ? "application/x-www-form-urlencoded;charset=UTF-8"
     : "text/plain;charset=UTF-8";
@@ -109,13 +109,29 @@ function isUrlSearchParams(value: unknown): boolean {
   return Object.prototype.toString.call(value) === "[object URLSearchParams]";
 }
 
+/** Streams made from a body that was whole, and whether somebody has begun to read them. */
+const made = new WeakMap<ReadableStream<Uint8Array>, { source: WireBody; begun: boolean }>();
+
 function streamOf(source: WireBody): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(bytesFromWire(source.text, source.encoding));
-      controller.close();
+  const entry = { source, begun: false };
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        entry.begun = true;
+        controller.enqueue(bytesFromWire(source.text, source.encoding));
+        controller.close();
+      },
     },
-  });
+    { highWaterMark: 0 },
+  );
+  made.set(stream, entry);
+  return stream;
+}
+
+/** `new Response(other.body, …)` is how frameworks change a header: the body then stays whole. */
+function wholeBody(stream: ReadableStream<Uint8Array>): WireBody | undefined {
+  const entry = made.get(stream);
+  return entry === undefined || entry.begun || stream.locked ? undefined : entry.source;
 }
 
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<WireBody> {
