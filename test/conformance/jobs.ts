@@ -328,7 +328,32 @@ export function jobsConformance(
         /exclude each other/,
       );
       await refused({ name: "send", priority: 1000 }, "INPUT_INVALID", /'priority'/);
+      await refused({ name: "send", data: "null: \0" }, "INPUT_INVALID", /can't keep this data/);
+      await refused({ name: "send", data: { half: "\ud800" } }, "INPUT_INVALID", /can't keep this data/);
       assert.deepEqual(await listed(owner), []);
+    });
+
+    test("a job that fails while its plugin is being unloaded is tried again once it is back", async () => {
+      const owner = plugin();
+      const started = Promise.withResolvers<void>();
+      const gone = Promise.withResolvers<void>();
+      const undo = await bind(owner, { work: {} }, async () => {
+        started.resolve();
+        await gone.promise;
+        throw new Error("unloaded");
+      });
+      await enqueue(owner, { name: "work" });
+      await started.promise;
+      await undo();
+      gone.resolve();
+      await until(async () => (await listed(owner))[0]?.error === "unloaded");
+      assert.notEqual((await listed(owner))[0]?.state, "failed");
+      let attempt = 0;
+      await bind(owner, { work: {} }, async (job) => {
+        attempt = job.attempt;
+        return null;
+      });
+      await until(() => attempt === 2);
     });
 
     test("wrong schedules are errors before anything runs", () => {

@@ -4,7 +4,7 @@ import { Type, type Static } from "typebox";
 import type { JobDescription, JobRun } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
 import { withDeadline } from "../../base/deadline.ts";
-import { messageOf, XcoreError } from "../../base/error.ts";
+import { messageOf, systemCode, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { durationPattern, formatSize, parseDuration, parseSize, sizePattern } from "../../base/units.ts";
 import type { DatabaseService } from "../database/database.ts";
@@ -159,7 +159,7 @@ class AgendaJobs implements JobsService {
   async enqueue(plugin: string, name: string, data: Json): Promise<string> {
     const defined = this.#definedBy(plugin);
     if (!defined.includes(name)) throw unknownJob(plugin, name, defined);
-    const bytes = Buffer.byteLength(JSON.stringify(data));
+    const bytes = Buffer.byteLength(JSON.stringify(data ?? null));
     const { maxDataBytes } = this.#settings;
     if (bytes > maxDataBytes) {
       throw new XcoreError(
@@ -169,7 +169,7 @@ class AgendaJobs implements JobsService {
     }
     return this.#add(plugin, {
       name: `${plugin}.${name}`,
-      payload: data,
+      payload: data ?? null,
       runAt: new Date(),
       priority: 0,
       unique: undefined,
@@ -238,6 +238,13 @@ class AgendaJobs implements JobsService {
       return await work;
     } catch (error) {
       if (error instanceof XcoreError) throw error;
+      // SQLSTATE class 22: the value itself; checked nowhere else, since only Postgres knows what it can keep.
+      if (/^22...$/.test(systemCode(error) ?? "")) {
+        throw new XcoreError("INPUT_INVALID", `jobs: Postgres can't keep this data: ${messageOf(error)}`, {
+          hint: "Texts must not hold a null character or half a surrogate pair.",
+          cause: error,
+        });
+      }
       throw new XcoreError("SERVICE_UNAVAILABLE", `jobs: the database did not answer: ${messageOf(error)}`, {
         hint: "Look at xcore status; the call can be tried again.",
         cause: error,

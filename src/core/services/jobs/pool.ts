@@ -17,6 +17,9 @@ export async function openJobsPool(connection: Connection, logger: Logger): Prom
     ...(ssl === undefined ? {} : { ssl }),
     max: 4,
     connectionTimeoutMillis: 5000,
+    // A connection whose other end has gone without a word would hold a look or a claim for ever.
+    query_timeout: 15_000,
+    keepAlive: true,
     application_name: "xcore jobs",
     onConnect: (client) => client.query(`SET search_path = ${jobsSchema}`),
   });

@@ -96,7 +96,7 @@ export class JobProcessor {
       lockLimit: plan.concurrency,
       // Agenda leaves a timer of half of this behind each run; the lock's real life is the repository's matter.
       lockLifetime: this.#options.pollMs,
-      backoff: ({ jobData }) => this.#retryDelay(name, jobData),
+      backoff: ({ jobData }) => retryDelay(jobData as RunEnvelope),
     });
   }
 
@@ -138,6 +138,7 @@ export class JobProcessor {
       return;
     }
     const { plan, plugin } = binding;
+    data.retries = plan.retries;
     if (data.attempt > plan.retries + 1) {
       throw new XcoreError(
         "PLUGIN_CRASHED",
@@ -157,15 +158,6 @@ export class JobProcessor {
       else this.#options.logger.warn(fields, "a job failed and is tried again");
       throw error instanceof Error ? error : new Error(messageOf(error));
     }
-  }
-
-  #retryDelay(name: string, data: unknown): number | null {
-    const envelope = data as RunEnvelope;
-    const plan = this.#options.bindings.get(name)?.plan;
-    if (envelope.attempt > (plan?.retries ?? 0)) return null;
-    envelope.retry = true;
-    const delayMs = Math.min(firstRetryMs * 2 ** (envelope.attempt - 1), maxRetryMs);
-    return Math.round(delayMs * (0.8 + Math.random() * 0.4));
   }
 
   #afterRun(job: Job): void {
@@ -210,6 +202,14 @@ export class JobProcessor {
       "jobs: a look at the database failed; looking again",
     );
   }
+}
+
+/** When a job that has failed runs again; null when it does not. */
+function retryDelay(data: RunEnvelope): number | null {
+  if (data.attempt > (data.retries ?? 0)) return null;
+  data.retry = true;
+  const delayMs = Math.min(firstRetryMs * 2 ** (data.attempt - 1), maxRetryMs);
+  return Math.round(delayMs * (0.8 + Math.random() * 0.4));
 }
 
 function cutOff(why: string): XcoreError {

@@ -23,6 +23,8 @@ export interface RepositoryOptions {
 
 /** What a run tells the repository, on the job's data, in memory only. */
 export interface RunEnvelope extends Envelope {
+  /** Tries after the first one, as the plan said when it began: its plugin may be gone when it fails. */
+  retries?: number;
   /** It failed and is tried again. */
   retry?: boolean;
   /** It did not run: it goes back as if it had not been claimed. */
