@@ -28,6 +28,8 @@ export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/instal
 export { verifyInstalled } from "./plugins/installer/verify.ts";
 export { newPlugin, type NewPlugin, type NewPluginOptions } from "./scaffold/plugin.ts";
 export { newProject, type NewProject, type NewProjectOptions } from "./scaffold/project.ts";
+export { openMigrations, type MigrationSession } from "./migrations/session.ts";
+export type { Migration, MigrationTarget } from "./migrations/target.ts";
 export type { Config } from "./config/config.ts";
 export type { Manifest } from "./plugins/manifest.ts";
 export type { OperationName, Operations, PluginInfo, SyncResult } from "./admin/operations.ts";

@@ -9,6 +9,7 @@ import { assertUnchanged, statusOf, stepsDown } from "./compare.ts";
 import { exclusively } from "./exclusive.ts";
 import { Ledger, type Applied } from "./ledger.ts";
 import { slug } from "./names.ts";
+import { excerpt } from "./sql-statements.ts";
 import type { CreateOptions, CreateResult, Migration, MigrationTarget } from "./target.ts";
 
 export function applicationMigrations(database: DatabaseService, config: Config): MigrationTarget {
@@ -156,11 +157,12 @@ class ApplicationMigrations implements MigrationTarget {
   ): Promise<void> {
     if (names.length === 0) return;
     const { openOrm } = await import("./orm.ts");
-    const orm = await openOrm(this.#ormOptions());
+    let refused = "";
+    const orm = await openOrm({ ...this.#ormOptions(), onStatementFailed: (sql) => (refused = sql) });
     try {
       for (const name of names) {
         await orm.migrator[way]({ migrations: [name] }).catch((error: unknown) => {
-          throw failed(way, join(this.#folder, name), error);
+          throw failed({ way, path: join(this.#folder, name), statement: refused }, error);
         });
         await after(name);
       }
@@ -223,12 +225,20 @@ function checksumOf(source: string): string {
     .digest("hex");
 }
 
-function failed(way: "up" | "down", path: string, error: unknown): XcoreError {
-  const { detail, hint } = error as { detail?: string; hint?: string };
+interface Failing {
+  way: "up" | "down";
+  path: string;
+  /** Empty when it was not a statement that failed. */
+  statement: string;
+}
+
+function failed({ way, path, statement }: Failing, error: unknown): XcoreError {
+  const { detail, hint, code } = error as { detail?: string; hint?: string; code?: string };
   const said = [messageOf(error).trim(), detail, hint].filter((part) => part !== undefined && part !== "");
-  return new XcoreError("MIGRATION_FAILED", `migration ${path} (${way}) failed: ${said.join("; ")}`, {
+  const where = statement === "" ? "" : `\n  in: ${excerpt(statement)}`;
+  return new XcoreError("MIGRATION_FAILED", `migration ${path} (${way}) failed: ${said.join("; ")}${where}`, {
     hint: "Nothing of this migration was kept. Correct it and run it again.",
-    details: { file: path },
+    details: { file: path, statement: excerpt(statement), sqlstate: code ?? null },
     cause: error,
   });
 }

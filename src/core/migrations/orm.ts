@@ -1,7 +1,7 @@
 // The one file that opens MikroORM. It is imported only when the application has something to migrate: loading it takes long.
 import { glob } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { EntitySchema, MikroORM, type Options } from "@mikro-orm/postgresql";
+import { EntitySchema, MikroORM, type Logger, type Options } from "@mikro-orm/postgresql";
 import { Migrator } from "@mikro-orm/migrations";
 import { messageOf, XcoreError } from "../base/error.ts";
 import type { Connection } from "../services/database/database.ts";
@@ -16,6 +16,8 @@ export interface OrmOptions {
   entities: readonly EntitySchema[];
   /** Schemas in the database that are none of the application's: a difference must not drop them. */
   foreignSchemas: readonly string[];
+  /** Told each statement that the database refused. */
+  onStatementFailed?: (sql: string) => void;
 }
 
 export async function openOrm(options: OrmOptions): Promise<MikroORM> {
@@ -33,8 +35,7 @@ export async function openOrm(options: OrmOptions): Promise<MikroORM> {
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],
     pool: { min: 0, max: 2 },
-    debug: false,
-    logger: () => undefined,
+    loggerFactory: () => statementLog(options.onStatementFailed),
     migrations: {
       path: options.folder,
       pathTs: options.folder,
@@ -75,6 +76,20 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
       cause: error,
     });
   }
+}
+
+/** MikroORM's errors do not say which statement failed; its log does. */
+function statementLog(onFailed: (sql: string) => void = () => undefined): Logger {
+  return {
+    log: () => undefined,
+    error: () => undefined,
+    warn: () => undefined,
+    setDebugMode: () => undefined,
+    isEnabled: (namespace) => namespace === "query",
+    logQuery: ({ level, query }) => {
+      if (level === "error" && query !== undefined) onFailed(query);
+    },
+  };
 }
 
 /** The schemas that entities name beside the default one. */

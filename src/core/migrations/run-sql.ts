@@ -4,7 +4,7 @@ import { messageOf, XcoreError } from "../base/error.ts";
 import type { Connection } from "../services/database/database.ts";
 import { isConnectionFailure, sqlState } from "../services/database/failures.ts";
 import type { SqlFile } from "./sql-file.ts";
-import { lineAt, type Statement } from "./sql-statements.ts";
+import { excerpt, lineAt, type Statement } from "./sql-statements.ts";
 
 export interface RunOptions {
   plugin: string;
@@ -85,9 +85,4 @@ function noTransactions({ file }: RunOptions, statement: Statement): XcoreError 
       details: { file: file.path, line: statement.line, statement: excerpt(statement.text) },
     },
   );
-}
-
-function excerpt(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length > 160 ? `${line.slice(0, 157)}...` : line;
 }

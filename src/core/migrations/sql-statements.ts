@@ -105,3 +105,9 @@ export function lineAt(text: string, position: number): number {
   for (let at = text.indexOf("\n"); at !== -1 && at < position; at = text.indexOf("\n", at + 1)) line += 1;
   return line;
 }
+
+/** A statement on one line, short enough for a message. */
+export function excerpt(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > 160 ? `${line.slice(0, 157)}...` : line;
+}
