@@ -16,7 +16,8 @@ export interface Undeclared<Permission extends string> {
   readonly "not declared under permissions in plugin.yaml": Permission;
 }
 
-type Permitted<Permission extends string, Facility> =
+/** `Facility` when plugin.yaml asks for the permission. */
+export type Permitted<Permission extends string, Facility> =
   Permission extends Member<"permissions", never> ? Facility : Undeclared<Permission>;
 
 /** The plugin's options, as the schema under `config` in plugin.yaml describes them. */

@@ -1,6 +1,15 @@
 // What `import … from "xcore/plugin"` gives, in a plugin's bundle and in an editor.
-import type { Context, EventDelivery, JobContext, RequestContext, SubscribePattern } from "./plugin-api.ts";
-import type { FromSchema, Json } from "./plugin-api.ts";
+import type {
+  Context,
+  EventDelivery,
+  FromSchema,
+  JobContext,
+  Json,
+  Permitted,
+  RequestContext,
+  SubscribePattern,
+  Undeclared,
+} from "./plugin-api.ts";
 
 export type * from "./plugin-api.ts";
 export type * from "./types/web.ts";
@@ -50,6 +59,11 @@ export interface Job {
   run(data: Json, ctx: JobContext): unknown;
 }
 
+/** Only events that plugin.yaml subscribes to. */
+export type EventHandlers = [SubscribePattern] extends [never]
+  ? Undeclared<"events.subscribe">
+  : { readonly [Pattern in SubscribePattern]?: (event: EventDelivery, ctx: Context) => unknown };
+
 export interface PluginDefinition<Inputs> {
   /** "GET /notes/:id"; `*` at the end stands for the rest. HEAD is answered by GET. */
   routes?: Readonly<Record<string, RouteHandler>>;
@@ -57,9 +71,9 @@ export interface PluginDefinition<Inputs> {
   fetch?(request: Request, ctx: RequestContext): Response | Promise<Response>;
   /** What other plugins and the command line can call. */
   actions?: { readonly [Name in keyof Inputs]: Action<Inputs[Name]> };
-  jobs?: Readonly<Record<string, Job>>;
+  jobs?: Permitted<"jobs", Readonly<Record<string, Job>>>;
   /** By event name, or a beginning and `*`. */
-  events?: { readonly [Pattern in SubscribePattern]?: (event: EventDelivery, ctx: Context) => unknown };
+  events?: EventHandlers;
   /** Before anything else is asked of the plugin; throwing refuses the load. */
   start?(ctx: Context): unknown;
   /** After the last call; it has two seconds. */
