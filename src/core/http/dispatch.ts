@@ -59,16 +59,17 @@ export async function dispatch(
 }
 
 function write(response: ServerResponse, answer: GuestResponse, head: boolean): void {
-  const bytes = Buffer.from(answer.body, answer.encoding);
+  const { body, encoding, status } = answer;
   const headers: string[] = [];
   for (let at = 0; at + 1 < answer.headers.length; at += 2) {
     const name = answer.headers[at] ?? "";
     if (!ownHeader.test(name)) headers.push(name, answer.headers[at + 1] ?? "");
   }
-  const empty = answer.status === 204 || answer.status === 304;
-  if (!empty && !(head && bytes.length === 0)) headers.push("content-length", String(bytes.length));
+  const empty = status === 204 || status === 304;
+  if (!empty && !(head && body === ""))
+    headers.push("content-length", String(Buffer.byteLength(body, encoding)));
   try {
-    response.writeHead(answer.status, headers);
+    response.writeHead(status, headers);
   } catch (error) {
     throw new XcoreError(
       "PLUGIN_BAD_RESPONSE",
@@ -78,7 +79,9 @@ function write(response: ServerResponse, answer: GuestResponse, head: boolean): 
       },
     );
   }
-  response.end(empty || head ? undefined : bytes);
+  // As a string: then Node sends head and body in one piece.
+  if (empty || head) response.end();
+  else response.end(body, encoding);
 }
 
 // Framing is ours (RFC 9110 7.6.1 and 8.6): a guest can neither smuggle a second response nor lie about lengths.
