@@ -1,7 +1,6 @@
 // Calls under way in one sandbox: ids, deadlines, cancellation, and what happens to all of them when the sandbox ends.
 import { XcoreError } from "../base/error.ts";
 import { formatDuration } from "../base/units.ts";
-import { maxCalls } from "./bounds.ts";
 import type { CallOptions } from "./sandbox.ts";
 
 export interface PendingCallsOptions {
@@ -45,9 +44,8 @@ export class PendingCalls {
     return this.#calls.get(id);
   }
 
-  /** Throws `PLUGIN_BUSY` when too many wait. The promise is that of the answer. */
+  /** The promise is that of the answer. */
   add<T>(call: NewCall): { id: number; answer: Promise<T> } {
-    if (this.#calls.size >= maxCalls) throw busy(this.#options.label, this.#calls.size);
     const id = this.#nextId;
     this.#nextId += 1;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -111,9 +109,14 @@ export class PendingCalls {
   }
 }
 
-export function busy(label: string, observed: number): XcoreError {
-  return new XcoreError("PLUGIN_BUSY", `plugin '${label}': ${observed} calls wait for it already`, {
+/** `observed` and `cap`: calls, or what they hold in UTF-16 units. */
+export function busy(
+  label: string,
+  waiting: { what: "calls" | "characters"; observed: number; cap: number },
+): XcoreError {
+  const { what, observed, cap } = waiting;
+  return new XcoreError("PLUGIN_BUSY", `plugin '${label}': ${observed} ${what} wait for it already`, {
     hint: "Try again later, or run the plugin's slow work in jobs.",
-    details: { cap: maxCalls, observed },
+    details: { cap, observed },
   });
 }

@@ -94,6 +94,7 @@ export class RemoteSandbox implements Sandbox {
 
   call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json> {
     const what = kind === "start" || kind === "stop" ? `its ${kind}` : `the ${kind} '${name.slice(0, 200)}'`;
+    const json = JSON.stringify(payload) ?? "null";
     return this.#start({ kind: "call", what, ...options }, (id) =>
       encodeCoreMessage({
         kind: "call",
@@ -101,7 +102,7 @@ export class RemoteSandbox implements Sandbox {
         timeoutMs: Math.ceil(options.timeoutMs),
         call: kind,
         name,
-        json: JSON.stringify(payload),
+        json,
       }),
     );
   }
@@ -154,9 +155,8 @@ export class RemoteSandbox implements Sandbox {
         new XcoreError("CALL_CANCELLED", `plugin '${this.options.label}': ${call.what} was cancelled`),
       );
     }
-    if (this.#calls.size >= maxCalls || this.#line.queued() > maxQueuedLength) {
-      return Promise.reject(busy(this.options.label, this.#calls.size));
-    }
+    const overload = this.#overload();
+    if (overload !== undefined) return Promise.reject(overload);
     const { id, answer } = this.#calls.add<T>(call);
     const record = encode(id);
     if (record.length > maxRecordLength) {
@@ -169,6 +169,15 @@ export class RemoteSandbox implements Sandbox {
     }
     this.#line.send(record);
     return answer;
+  }
+
+  #overload(): XcoreError | undefined {
+    const { label } = this.options;
+    const calls = this.#calls.size;
+    if (calls >= maxCalls) return busy(label, { what: "calls", observed: calls, cap: maxCalls });
+    const queued = this.#line.queued();
+    if (queued <= maxQueuedLength) return undefined;
+    return busy(label, { what: "characters", observed: queued, cap: maxQueuedLength });
   }
 
   #receive(message: GuestMessage): void {

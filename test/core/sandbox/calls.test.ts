@@ -218,3 +218,23 @@ test("stats tell heap and CPU time of a sandbox that works", async () => {
   assert.equal(sandbox.stats().heapLimitBytes, 64 * 1024 ** 2);
   await sandbox.close();
 });
+
+test("calls to a host that does not read are refused with PLUGIN_BUSY once too much waits, and the rest is answered", async () => {
+  const slow = `onRecord(r, say) {
+    if (r.includes("hold")) { const end = Date.now() + 1000; while (Date.now() < end); }
+    say("V" + idOf(r) + "\\n" + r.length);
+  }`;
+  const sandbox = await pool.open(rawOptions(slow, { limits: { cpuMs: 5000 } }));
+  const ask = (name: string, payload: string | null): Promise<unknown> =>
+    sandbox.call("action", name, payload, { timeoutMs: 20_000 }).catch((error: unknown) => error);
+  const calls = [ask("hold", null)];
+  const text = "x".repeat(1024 ** 2);
+  for (let round = 0; round < 60; round += 1) {
+    calls.push(ask("big", text));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const refused = (await Promise.all(calls)).filter((result) => result instanceof Error);
+  assert.ok(refused.length > 0 && refused.length < 40, `${refused.length} refused`);
+  assert.ok(refused.every((error) => "code" in error && error.code === "PLUGIN_BUSY"));
+  await sandbox.close();
+});
