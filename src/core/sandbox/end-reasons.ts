@@ -5,6 +5,9 @@ import { formatDuration, formatSize } from "../base/units.ts";
 import type { Ending } from "./frames.ts";
 import type { HostExit } from "./host-process.ts";
 
+const memoryHint =
+  "Keep less in memory at once, or raise limits.memory in plugin.yaml and the ceiling in integration.yaml.";
+
 interface Subject {
   label: string;
   limits: Limits;
@@ -61,7 +64,7 @@ export function memoryReason(
       ? `reached its memory limit of ${cap}`
       : `made its host process grow to ${formatSize(facts.observedBytes)}; with a limit of ${cap} it may have ${formatSize(facts.hostCapBytes)}`;
   return new XcoreError("PLUGIN_MEMORY_LIMIT", `plugin '${subject.label}' ${grew}`, {
-    hint: "Keep less in memory at once, or raise limits.memory in plugin.yaml and the ceiling in integration.yaml.",
+    hint: memoryHint,
     details: {
       capBytes: facts.capBytes,
       observedBytes: Math.max(facts.observedBytes, facts.hostCapBytes ?? facts.capBytes),
@@ -75,11 +78,20 @@ export function memoryReason(
 export function crashReason(subject: Subject, exit: HostExit, peakRssBytes: number): XcoreError {
   const { memoryBytes } = subject.limits;
   if (/out of memory|heap|allocation|invalid (array|table|size)|invalid size/i.test(exit.stderr)) {
-    return memoryReason(subject, {
-      observedBytes: peakRssBytes,
-      capBytes: memoryBytes,
-      hostCapBytes: memoryBytes,
-    });
+    const cap = formatSize(memoryBytes);
+    return new XcoreError(
+      "PLUGIN_MEMORY_LIMIT",
+      `plugin '${subject.label}' ran V8 out of memory; its limit is ${cap}`,
+      {
+        hint: memoryHint,
+        details: {
+          capBytes: memoryBytes,
+          observedBytes: Math.max(peakRssBytes, memoryBytes),
+          killedHost: true,
+          stderr: exit.stderr.slice(-2000),
+        },
+      },
+    );
   }
   const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
   return new XcoreError(
