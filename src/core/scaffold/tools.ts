@@ -10,45 +10,70 @@ export interface ToolResult {
 
 const longestOutput = 4000;
 
-/** Never rejects but when the signal is aborted. `onOutput` is given what the tool says as it says it. */
+const killAfterMs = 2000;
+
+/** Rejects only with the signal's reason, and then only when the tool and all it started have ended. */
 export async function runTool(
   command: string,
   args: readonly string[],
-  options: { cwd: string; signal: AbortSignal; onOutput?: (text: string) => void },
+  { cwd, signal }: { cwd: string; signal: AbortSignal },
 ): Promise<ToolResult> {
+  signal.throwIfAborted();
   const { promise, resolve } = Promise.withResolvers<ToolResult>();
+  // A group of its own: what the tool starts ends with it, and nothing writes into a folder that is being removed.
   const child = spawn(command, args, {
-    cwd: options.cwd,
-    signal: options.signal,
+    cwd,
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_UPDATE_NOTIFIER: "1" },
+    env: toolEnvironment(),
   });
+  const end = (how: NodeJS.Signals): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, how);
+    } catch {
+      // It has ended already.
+    }
+  };
+  let kill: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    end("SIGTERM");
+    kill = setTimeout(() => end("SIGKILL"), killAfterMs);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
   let output = "";
   const take = (chunk: Buffer): void => {
-    const text = chunk.toString("utf8");
-    output = (output + text).slice(-longestOutput);
-    options.onOutput?.(text);
+    output = (output + chunk.toString("utf8")).slice(-longestOutput);
   };
   child.stdout.on("data", take);
   child.stderr.on("data", take);
   child.on("error", (error) => {
-    const why = systemCode(error) === "ENOENT" ? `${command} is not installed` : messageOf(error);
-    resolve({ ok: false, output: why });
+    output = systemCode(error) === "ENOENT" ? `${command} is not installed` : messageOf(error);
   });
   child.on("close", (code) => resolve({ ok: code === 0, output: output.trim() }));
   const result = await promise;
-  options.signal.throwIfAborted();
+  clearTimeout(kill);
+  signal.removeEventListener("abort", onAbort);
+  signal.throwIfAborted();
   return result;
 }
 
+// Settings of the npx that runs us are not meant for the npm we run.
+function toolEnvironment(): NodeJS.ProcessEnv {
+  const notOurs = new Set(["npm_config_package", "npm_config_call", "npm_config_local_prefix"]);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !notOurs.has(name)));
+}
+
 /** Installs the project's dependencies; what is in npm's cache is not asked for again. */
-export function npmInstall(
-  cwd: string,
-  signal: AbortSignal,
-  onOutput?: (text: string) => void,
-): Promise<ToolResult> {
-  const args = ["install", "--no-fund", "--no-audit", "--prefer-offline", "--loglevel=error"];
-  return runTool("npm", args, { cwd, signal, ...(onOutput === undefined ? {} : { onOutput }) });
+export function npmInstall(cwd: string, signal: AbortSignal): Promise<ToolResult> {
+  const args = [
+    "install",
+    "--no-fund",
+    "--no-audit",
+    "--prefer-offline",
+    "--no-update-notifier",
+    "--loglevel=error",
+  ];
+  return runTool("npm", args, { cwd, signal });
 }
 
 /** Makes the folder a git repository, unless it lies in one already. */
