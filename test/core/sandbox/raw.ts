@@ -4,7 +4,7 @@ import type { XcoreError } from "../../../src/core/base/error.ts";
 
 /** Hands each record to the plugin's `onRecord(record, say)`; `say` puts a record into the outbox. */
 export const rawRuntime = `(() => {
-  let out = "", wake = "-";
+  let out = "", wake = "-", boot;
   const say = (record) => { out += record.length + ":" + record; };
   globalThis.raw = (text) => { out += text; };
   globalThis.wakeIn = (ms) => { wake = String(ms); };
@@ -12,14 +12,19 @@ export const rawRuntime = `(() => {
     say("V0\\n" + JSON.stringify({ routes: [], fetch: true, actions: {}, jobs: {}, events: [], ...extra }));
   globalThis.__xcore_runtime = {
     receive(batch) {
+      if (batch === "" && boot !== undefined) {
+        if (__xcore_plugin.onBoot) __xcore_plugin.onBoot(boot, say, describe);
+        else describe();
+        boot = undefined;
+        return;
+      }
       if (batch === "") { wake = "-"; __xcore_plugin.onWake?.(say); return; }
       let at = 0;
       while (at < batch.length) {
         const colon = batch.indexOf(":", at), end = colon + 1 + Number(batch.slice(at, colon));
         const record = batch.slice(colon + 1, end);
         at = end;
-        if (record[0] === "B" && !__xcore_plugin.onBoot) describe();
-        else if (record[0] === "B") __xcore_plugin.onBoot(record, say, describe);
+        if (record[0] === "B") boot = record;
         else __xcore_plugin.onRecord?.(record, say);
       }
     },

@@ -34,10 +34,12 @@ export class Resident {
     this.#isolate = new GuestIsolate({ memoryMb: order.memoryMb, onCatastrophe: events.onCatastrophe });
   }
 
-  /** Runs the runtime, the plugin's top level and the boot record. A plugin that throws answers as call 0 would. */
+  /** Runs the runtime, takes the boot record in and runs the plugin's top level. A plugin that throws answers as call 0 would. */
   boot(order: OpenOrder, runtime: string): void {
     this.#stretch(() => {
       this.#isolate.installRuntime(runtime, order.bootMs);
+      // The seed goes in first: a plugin's top level may already ask for random bytes. The record is answered once it has run.
+      this.#isolate.receive(order.boot, order.bootMs);
       try {
         this.#isolate.runPlugin(order.code, `plugin:///${order.label}/index.js`, order.bootMs);
       } catch (error) {
@@ -46,7 +48,7 @@ export class Resident {
         this.dispose();
         return;
       }
-      this.#isolate.receive(order.boot, order.bootMs);
+      this.#isolate.receive("", order.bootMs);
       this.#drain(order.bootMs);
     });
   }
