@@ -9,18 +9,38 @@ export function usageError(error: unknown, command: Command.Class): XcoreError |
   if (!("oclif" in error)) return undefined;
   const name = `xcore ${command.id.replaceAll(":", " ")}`;
   const help = `See all it takes with: ${name} --help`;
-  if ("flags" in error && Array.isArray(error.flags)) {
-    const known = flagNames(command);
-    const flags = error.flags.map(String);
-    const near = flags.map((flag) => nearest(flag.split("=", 1)[0] ?? flag, known));
-    const meant = near.filter((found) => found !== undefined);
-    return new XcoreError("USAGE", `${name} has no flag ${flags.join(", ")}`, {
-      hint: meant.length === 0 ? help : `Did you mean ${meant.join(", ")}? ${help}`,
-      details: { unknown: flags, known },
-    });
-  }
-  const message = messageOf(error).replace(/\n?See more help with --help$/, "");
+  if ("flags" in error && Array.isArray(error.flags))
+    return unknownFlags(name, error.flags.map(String), command);
+  if ("args" in error && Array.isArray(error.args)) return wrongArguments(name, error.args, command);
+  const message = messageOf(error)
+    .replace(/\n?See more help with --help$/, "")
+    .replace(/^The following errors? occurred:\s*/, "");
   return new XcoreError("USAGE", `${name}: ${message}`, { hint: help });
+}
+
+function unknownFlags(name: string, flags: readonly string[], command: Command.Class): XcoreError {
+  const known = flagNames(command);
+  // One letter is near to every other.
+  const meant = flags
+    .filter((flag) => flag.startsWith("--"))
+    .map((flag) => nearest(flag.split("=", 1)[0] ?? flag, known))
+    .filter((found) => found !== undefined);
+  const help = `See all it takes with: ${name} --help`;
+  return new XcoreError("USAGE", `${name} has no flag ${flags.join(", ")}`, {
+    hint: meant.length === 0 ? help : `Did you mean ${meant.join(", ")}? ${help}`,
+    details: { unknown: flags, known },
+  });
+}
+
+/** `args` are the definitions of those that are missing, or the words that are too many. */
+function wrongArguments(name: string, args: readonly unknown[], command: Command.Class): XcoreError {
+  const missing = args.filter((arg) => typeof arg === "object" && arg !== null && "name" in arg);
+  const usage = [name, ...Object.keys(command.args).map((arg) => `<${arg}>`)].join(" ");
+  const message =
+    missing.length === 0
+      ? `${name} can't use the argument ${args.join(", ")}`
+      : `${name} wants ${missing.map((arg) => `<${String(arg.name)}>`).join(" and ")}`;
+  return new XcoreError("USAGE", message, { hint: `${usage}\nSee all it takes with: ${name} --help` });
 }
 
 /** Every spelling a command accepts: `--port`, `-p`, `--no-git`. */

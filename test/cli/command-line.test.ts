@@ -61,6 +61,21 @@ describe("the command line", () => {
     assert.match(stderr, /xcore stop takes no argument 'now'/);
   });
 
+  it("says which argument is missing and how the whole is written", async () => {
+    const { code, stderr } = await xcore(["plugin", "rm"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /xcore plugin rm wants <name>[^]*Try this:\n {2}xcore plugin rm <name>/);
+  });
+
+  it("shows a topic's commands for the topic alone, and finds the nearest one in it", async () => {
+    const topic = await xcore(["plugin"]);
+    assert.equal(topic.code, 0);
+    assert.match(topic.stdout, /plugin add[^]*plugin rm/);
+    const near = await xcore(["plugin", "ad", "../notes"]);
+    assert.equal(near.code, 2);
+    assert.match(near.stderr, /Did you mean: xcore plugin add/);
+  });
+
   it("says how a value is written when it is not understood", async () => {
     const port = await xcore(["serve", "--port", "http"]);
     assert.equal(port.code, 2);

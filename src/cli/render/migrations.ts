@@ -37,14 +37,18 @@ export function migrationLines(targets: readonly TargetStatus[], stream: OutputS
   });
 }
 
-/** `word`: "applied" or "undone". */
-export function runLines(runs: readonly TargetRun[], word: string): string[] {
+export function runLines(runs: readonly TargetRun[], word: "applied" | "undone"): string[] {
   const lines = runs.flatMap(({ target, migrations }) =>
     migrations.map((name) => `${word} ${target}: ${name}`),
   );
-  return lines.length > 0 ? lines : [`Nothing to do: nothing was to be ${word}.`];
+  return lines.length > 0 ? lines : [nothing[word]];
 }
 
 function timeOf(appliedAt: string | null): string {
   return appliedAt === null ? "" : appliedAt.slice(0, 16).replace("T", " ");
 }
+
+const nothing = {
+  applied: "Nothing to do: no migration is pending.",
+  undone: "Nothing to do: no migration is applied.",
+};
