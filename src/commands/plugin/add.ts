@@ -29,6 +29,7 @@ export default class PluginAdd extends BaseCommand {
     allow: Flags.string({
       summary: "Permissions you allow, for scripts: database,fetch=api.example.com,…",
       multiple: true,
+      multipleNonGreedy: true,
     }),
     yes: Flags.boolean({ char: "y", summary: "Don't ask whether to go on; never allows a permission." }),
   };
