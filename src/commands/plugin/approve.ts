@@ -15,7 +15,11 @@ export default class PluginApprove extends BaseCommand {
   ];
   static override args = { name: Args.string({ description: "The plugin's name.", required: true }) };
   static override flags = {
-    allow: Flags.string({ summary: "Permissions you allow, for scripts.", multiple: true }),
+    allow: Flags.string({
+      summary: "Permissions you allow, for scripts.",
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
   };
 
   async run(): Promise<object> {
