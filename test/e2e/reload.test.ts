@@ -14,11 +14,11 @@ describe("a watched project", () => {
       ...pluginFiles("other", answering("other")),
     });
     await using server = await openTestCore(workspace, { watch: true });
-    let running = true;
+    const enough = new AbortController();
     const failures: number[] = [];
     let requests = 0;
     const load = (async () => {
-      while (running) {
+      while (!enough.signal.aborted) {
         const answer = await server.get("/app/edited/");
         await answer.text();
         requests += 1;
@@ -32,7 +32,7 @@ describe("a watched project", () => {
         (text) => text === word,
       );
     }
-    running = false;
+    enough.abort();
     await load;
     assert.deepEqual(failures, []);
     assert.ok(requests > 3);
