@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { simpleGit, type SimpleGit } from "simple-git";
 import { XcoreError, messageOf } from "../../base/error.ts";
 import type { Caps } from "./caps.ts";
+import { endStrays } from "./strays.ts";
 import type { GitSource } from "./source.ts";
 
 export interface GitOptions {
@@ -21,6 +22,11 @@ export interface RunOptions {
   /** Ends the command when it says more than this. */
   maxOutputBytes?: number;
 }
+
+const idle = Symbol("idle");
+const tooMuch = Symbol("too much");
+/** How long after its end a command's output may stay open. */
+const closeMs = 5_000;
 
 // Removed from the environment: each can name a program to run or another place to read configuration from.
 const guarded = /^(git_.*|editor|visual|pager|prefix|ssh_askpass)$/i;
@@ -97,11 +103,14 @@ export class GitRepository {
   async #guarded<T>(run: (git: SimpleGit) => Promise<T>, options: RunOptions): Promise<T> {
     const { signal, caps, env, folder, source, onProgress } = this.#options;
     const stop = new AbortController();
+    const ended = AbortSignal.any([signal, stop.signal]);
+    const endAll = (): void => void endStrays(folder);
+    ended.addEventListener("abort", endAll);
+    const silence = setTimeout(() => stop.abort(idle), caps.idleMs);
     const git = simpleGit({
       baseDir: folder,
-      abort: AbortSignal.any([signal, stop.signal]),
-      timeout: { block: caps.idleMs },
-      completion: { onClose: true, onExit: false },
+      abort: ended,
+      completion: { onClose: true, onExit: closeMs },
       allowEnvironment: [
         "GIT_TERMINAL_PROMPT",
         "GIT_ALLOW_PROTOCOL",
@@ -123,18 +132,25 @@ export class GitRepository {
       GIT_OPTIONAL_LOCKS: "0",
     });
     let said = 0;
-    git.outputHandler((_command, stdout) => {
+    git.outputHandler((_command, stdout, stderr) => {
+      stderr.on("data", () => silence.refresh());
       stdout.on("data", (chunk: Buffer) => {
+        silence.refresh();
         said += chunk.length;
-        if (said > (options.maxOutputBytes ?? Infinity)) stop.abort();
+        if (said > (options.maxOutputBytes ?? Infinity)) stop.abort(tooMuch);
       });
     });
     try {
       return await run(git);
     } catch (error) {
-      if (stop.signal.aborted)
-        throw new XcoreError("SOURCE_INVALID", `${source.url} has too many files for a plugin`);
-      throw error;
+      if (stop.signal.reason === idle) throw silent(source, caps);
+      if (stop.signal.reason !== tooMuch) throw error;
+      throw new XcoreError("SOURCE_INVALID", `${source.url} has too many files for a plugin`, {
+        hint: "Name the plugin's folder within it (…//folder).",
+      });
+    } finally {
+      clearTimeout(silence);
+      ended.removeEventListener("abort", endAll);
     }
   }
 
@@ -150,8 +166,15 @@ export class GitRepository {
 
 const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 
+function silent(source: GitSource, caps: Caps): XcoreError {
+  const seconds = Math.ceil(caps.idleMs / 1000);
+  return new XcoreError("SOURCE_UNREACHABLE", `${source.url} did not answer within ${seconds} s`, {
+    hint: "Try again, or give an archive.",
+  });
+}
+
 /** What git said, as an error that tells a reader what to do. */
-export function gitFault(error: unknown, source: GitSource, caps: Caps): XcoreError {
+export function gitFault(error: unknown, source: GitSource): XcoreError {
   if (error instanceof XcoreError) return error;
   const said = messageOf(error).trim();
   const { url } = source;
@@ -164,12 +187,6 @@ export function gitFault(error: unknown, source: GitSource, caps: Caps): XcoreEr
     return new XcoreError("PART_MISSING", "git is not installed", {
       hint: "Install git (apt-get install git), or give a .tgz archive or a folder.",
     });
-  }
-  if (/block timeout reached|abort/i.test(said) && !/fatal:/.test(said)) {
-    return fault(
-      `it did not answer within ${Math.round(caps.idleMs / 1000)} s`,
-      "Try again, or give an archive.",
-    );
   }
   if (
     /authentication failed|could not read (username|password)|permission denied|terminal prompts disabled|host key verification|returned error: 40[13]/i.test(

@@ -62,7 +62,7 @@ export async function fetchGit(options: GitOptions, target: StagedTree): Promise
         { hint: "Try again, or give an archive." },
       );
     }
-    throw gitFault(error, source, caps);
+    throw gitFault(error, source);
   }
 }
 
