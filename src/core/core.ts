@@ -110,7 +110,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
       ? adminMiddleware({ table, token: await adminToken(config), allowedHosts: config.admin.allowedHosts })
       : [],
   });
-  const server = await listen(config.server, app.callback(), logger);
+  const server = await listen(config.server, app, logger);
   opening.defer(() => server.close({ drainMs: config.server.drainMs, hurry: hurry.signal }));
   if (watch) {
     opening.use(

@@ -97,18 +97,15 @@ export async function openPlugin(place: string | URL, options: TestPluginOptions
     enqueued: services.jobs.enqueued,
     async request(input, init) {
       const request = await guestRequest(input, init);
-      return webResponse(await revision.track(() => sandbox.request(request, { timeoutMs })), request.method);
+      return webResponse(await revision.request(request, { timeoutMs }), request.method);
     },
     action(name, input = null) {
       const actions = Object.keys(sandbox.description.actions);
       if (!actions.includes(name)) return unknown("ACTION_NOT_FOUND", "action", name, actions);
-      return revision.track(() => sandbox.call("action", name, input, { timeoutMs }));
+      return revision.action(name, input, { timeoutMs });
     },
     job: (name, data = null) => services.jobs.runNow(name, data),
-    async event(name, payload = null) {
-      const event: Json = { name, payload, source: "core" };
-      await revision.track(() => sandbox.call("event", name, event, { timeoutMs }));
-    },
+    event: (name, payload = null) => revision.deliver({ name, payload, source: "core" }),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,6 +1,6 @@
 // What the outside is told about one plugin.
 import type { Plugin } from "../plugins/plugin.ts";
-import { mountRoot } from "../http/dispatch.ts";
+import { mountRoot } from "../http/mount.ts";
 import type { PluginStatus } from "../status.ts";
 import type { PluginInfo } from "./operations.ts";
 

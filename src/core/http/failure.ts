@@ -27,6 +27,7 @@ export function writeFailure(response: ServerResponse, error: unknown, options: 
   };
   const text = JSON.stringify(problem);
   const retryAfter = retryAfterOf(known.status, known.details["retryAfterSeconds"]);
+  response.setHeader("x-request-id", options.requestId);
   response.setHeader("content-type", "application/problem+json");
   response.setHeader("content-length", Buffer.byteLength(text));
   response.setHeader("cache-control", "no-store");

@@ -130,21 +130,15 @@ export class Plugin {
   }
 
   /** Answers one HTTP request. A GET or HEAD that a neighbour's crash cut off is tried once more. */
-  async request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
-    if (this.#limiter?.take() === false) {
-      throw new XcoreError("PLUGIN_RATE_LIMIT", `plugin '${this.name}' answers no more than its rate limit`, {
-        details: { retryAfterSeconds: this.#limiter.retryAfterSeconds() },
-      });
-    }
-    const revision = this.#current ?? (await this.#ready(options.timeoutMs));
-    try {
-      return await revision.track(() => revision.sandbox.request(request, options));
-    } catch (error) {
+  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+    const revision = this.#current;
+    if (this.#limiter?.take() === false) return Promise.reject(this.#tooMany(this.#limiter));
+    if (revision === undefined) return this.#requestWhenReady(request, options);
+    return revision.request(request, options).catch((error: unknown) => {
       const repeatable = request.method === "GET" || request.method === "HEAD";
-      if (!repeatable || !(error instanceof XcoreError) || error.details["bystander"] !== true) throw error;
-      const next = await this.#ready(options.timeoutMs);
-      return await next.track(() => next.sandbox.request(request, options));
-    }
+      if (!repeatable || !(error instanceof XcoreError) || error.code !== "PLUGIN_CRASHED") throw error;
+      return this.#requestWhenReady(request, options);
+    });
   }
 
   async action(name: string, input: Json, options: CallOptions): Promise<Json> {
@@ -155,7 +149,18 @@ export class Plugin {
         hint: known.length === 0 ? "It offers no actions." : `It offers: ${known.join(", ")}.`,
       });
     }
-    return await revision.track(() => revision.sandbox.call("action", name, input, options));
+    return await revision.action(name, input, options);
+  }
+
+  async #requestWhenReady(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+    const revision = await this.#ready(options.timeoutMs);
+    return await revision.request(request, options);
+  }
+
+  #tooMany(limiter: RateLimiter): XcoreError {
+    return new XcoreError("PLUGIN_RATE_LIMIT", `plugin '${this.name}' answers no more than its rate limit`, {
+      details: { retryAfterSeconds: limiter.retryAfterSeconds() },
+    });
   }
 
   /** The living revision, or the one that is being opened right now. */

@@ -1,10 +1,10 @@
 // One loaded build of a plugin: its isolate, its grants, its jobs and subscriptions, and how all of it ends.
-import type { EventDelivery, JobRun } from "../../wire/guest-calls.ts";
+import type { EventDelivery, GuestRequest, GuestResponse, JobRun } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
-import type { Sandbox, SandboxPool } from "../sandbox/sandbox.ts";
+import type { CallOptions, Sandbox, SandboxPool } from "../sandbox/sandbox.ts";
 import type { EventsService } from "../services/events/events.ts";
 import type { JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
@@ -102,20 +102,23 @@ export class Revision {
     }
     if (description.events.length > 0) {
       this.#mounts.defer(
-        this.#sources.events().subscribe(name, description.events, (event) => this.#deliver(event)),
+        this.#sources.events().subscribe(name, description.events, (event) => this.deliver(event)),
       );
     }
   }
 
-  /** Runs one call and counts it, so that a drain waits for it. */
-  async track<T>(work: () => Promise<T>): Promise<T> {
-    this.#inFlight += 1;
-    try {
-      return await work();
-    } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#idle?.();
-    }
+  /** One HTTP request; counted, so that a drain waits for it. */
+  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+    return this.#track(this.sandbox.request(request, options));
+  }
+
+  async deliver({ name, payload, source }: EventDelivery): Promise<void> {
+    const event: Json = { name, payload, source };
+    await this.#track(this.sandbox.call("event", name, event, { timeoutMs: this.build.limits.timeoutMs }));
+  }
+
+  action(name: string, input: Json, options: CallOptions): Promise<Json> {
+    return this.#track(this.sandbox.call("action", name, input, options));
   }
 
   /** Takes subscriptions and jobs away, unless a newer revision has bound them; calls under way go on. */
@@ -136,6 +139,16 @@ export class Revision {
     await this.#mounts.disposeAsync();
     await this.sandbox.close();
     await this.#grants[Symbol.asyncDispose]();
+  }
+
+  #track<T>(call: Promise<T>): Promise<T> {
+    this.#inFlight += 1;
+    const ended = (): void => {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#idle?.();
+    };
+    call.then(ended, ended);
+    return call;
   }
 
   async #drained(): Promise<void> {
@@ -185,13 +198,6 @@ export class Revision {
 
   #runJob(job: JobRun, signal: AbortSignal): Promise<Json> {
     const payload: Json = { id: job.id, name: job.name, data: job.data, attempt: job.attempt, key: job.key };
-    return this.track(() => this.sandbox.call("job", job.name, payload, { timeoutMs: jobTimeoutMs, signal }));
-  }
-
-  async #deliver(event: EventDelivery): Promise<void> {
-    const payload: Json = { name: event.name, payload: event.payload, source: event.source };
-    await this.track(() =>
-      this.sandbox.call("event", event.name, payload, { timeoutMs: this.build.limits.timeoutMs }),
-    );
+    return this.#track(this.sandbox.call("job", job.name, payload, { timeoutMs: jobTimeoutMs, signal }));
   }
 }

@@ -1,6 +1,7 @@
 // What the plugins floor sees of the wall. Behind it: a host process, an isolate, limits and watchdogs.
 import type { GuestCallKind, GuestDescription, GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
+import type { CancelSignal } from "../base/cancel.ts";
 import type { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
 
@@ -62,7 +63,7 @@ export interface SandboxStats {
 
 export interface CallOptions {
   timeoutMs: number;
-  signal?: AbortSignal;
+  signal?: CancelSignal;
 }
 
 export interface Sandbox {
