@@ -11,7 +11,7 @@ import type { RevisionSources } from "../core/plugins/revision.ts";
 import { builtinProvider } from "../core/services/builtin.ts";
 import type { DatabaseService } from "../core/services/database/database.ts";
 import type { EventsService } from "../core/services/events/events.ts";
-import { checkOptions } from "../core/services/options.ts";
+import { providerOptions } from "../core/services/options.ts";
 import type { Facade, HostCallHandler, PluginIdentity, Service } from "../core/services/service.ts";
 import { TestJobs } from "./test-jobs.ts";
 import { fetchReply, webRequest } from "./web.ts";
@@ -82,7 +82,7 @@ async function openBuiltin(name: string, { config, logger }: OpenOptions): Promi
   const provider = await builtinProvider(name, service?.driver ?? "memory");
   return provider.open({
     name,
-    options: checkOptions(name, provider, service?.options ?? {}),
+    options: providerOptions(config.file, name, provider, service?.options ?? {}),
     workspace: config.workspace,
     stateFolder: config.stateFolder,
     logger,

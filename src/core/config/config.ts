@@ -90,7 +90,7 @@ export interface PluginConfig {
   readonly config: Readonly<Record<string, Json>>;
   /** Replaces the approval of the lock file or of the plugins folder when present. */
   readonly allow: Permissions | undefined;
-  /** Overrides of the ceilings for this plugin alone. */
+  /** The limits of this plugin alone, in place of what it asks for; they may exceed the ceilings. */
   readonly limits: Partial<Limits>;
   /** `shared`: with the workspace's own. `own`: a host process of its own. Otherwise the name of a group. */
   readonly isolation: string | undefined;

@@ -17,8 +17,13 @@ export function validateDocument(validate: ValidateFunction, document: YamlDocum
   const value = document.value;
   if (!validate(value)) coerceVariables(validate.errors ?? [], document);
   if (validate(value)) return [];
+  return faultsOf(validate.errors ?? [], document);
+}
+
+/** The faults that ajv's errors stand for (`allErrors`, `verbose`), one for each place. */
+export function faultsOf(errors: readonly ErrorObject[], document: YamlDocument): Fault[] {
   const seen = new Set<string>();
-  return (validate.errors ?? [])
+  return withoutBranches(errors)
     .map((error) => faultOf(error, document))
     .filter((fault) => {
       const key = `${fault.path.join("\0")}\0${fault.span[0]}`;
@@ -26,6 +31,22 @@ export function validateDocument(validate: ValidateFunction, document: YamlDocum
       seen.add(key);
       return true;
     });
+}
+
+/** Of a choice that failed, either what is wrong inside the branch that was meant, or the choice itself. */
+function withoutBranches(errors: readonly ErrorObject[]): ErrorObject[] {
+  let kept = [...errors];
+  for (const choice of errors.filter((error) => error.keyword === "anyOf" || error.keyword === "oneOf")) {
+    const inside = kept.filter(
+      (error) => error !== choice && error.schemaPath.startsWith(`${choice.schemaPath}/`),
+    );
+    const meant = inside.filter(
+      (error) => error.keyword !== "type" || error.instancePath !== choice.instancePath,
+    );
+    const dropped = meant.length > 0 ? [choice, ...inside.filter((error) => !meant.includes(error))] : inside;
+    kept = kept.filter((error) => !dropped.includes(error));
+  }
+  return kept;
 }
 
 function coerceVariables(errors: readonly ErrorObject[], document: YamlDocument): void {
@@ -122,9 +143,32 @@ function expectation(error: ErrorObject): string {
       return `at most ${params["limit"]} entries`;
     case "uniqueItems":
       return "every entry only once";
+    case "pattern":
+      return exampleOf(error) ?? `text that matches ${params["pattern"]}`;
+    case "format":
+      return `text in the format "${params["format"]}"`;
+    case "const":
+      return JSON.stringify(params["allowedValue"]);
+    case "anyOf":
+    case "oneOf":
+      return alternatives(error);
     default:
       return `a value that ${error.message ?? "is valid"}`;
   }
+}
+
+function exampleOf(error: ErrorObject): string | undefined {
+  const examples: unknown = error.parentSchema?.["examples"];
+  return Array.isArray(examples) ? `a value such as ${JSON.stringify(examples[0])}` : undefined;
+}
+
+function alternatives(error: ErrorObject): string {
+  const branches: unknown = error.schema;
+  const types = (Array.isArray(branches) ? branches : []).map((branch): unknown => Object(branch)["type"]);
+  const names = types.filter((type) => typeof type === "string").map(named);
+  return names.length === types.length && names.length > 0
+    ? names.join(", or ")
+    : "one of the forms it may have";
 }
 
 const typeNames: Record<string, string> = {
@@ -136,7 +180,9 @@ const typeNames: Record<string, string> = {
   array: "a list",
 };
 
-const named = (type: string): string => typeNames[type] ?? type;
+function named(type: string): string {
+  return typeNames[type] ?? type;
+}
 
 function described(value: unknown): string {
   if (value === null || value === undefined) return "nothing";

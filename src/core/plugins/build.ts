@@ -1,13 +1,12 @@
 // Everything that is known of a plugin before an isolate is opened: manifest, approval, options, bundle.
-import semver from "semver";
 import type { Json } from "../../wire/json.ts";
-import { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Config, Permissions } from "../config/config.ts";
 import type { Bundle, Bundler } from "../sandbox/bundle.ts";
 import { effectiveLimits, effectivePermissions, effectiveSecrets } from "./approval.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkedOptions } from "./options.ts";
+import { checkCompatible } from "./read-manifest.ts";
 import type { CatalogEntry } from "./catalog.ts";
 
 export interface Build {
@@ -36,13 +35,7 @@ export async function buildPlugin(
   manifest: Manifest,
   sources: BuildSources,
 ): Promise<Build> {
-  if (!semver.satisfies(sources.xcoreVersion, manifest.xcore, { includePrerelease: true })) {
-    throw new XcoreError(
-      "PLUGIN_INCOMPATIBLE",
-      `plugin '${manifest.name}' asks for xcore ${manifest.xcore}; this is ${sources.xcoreVersion}`,
-      { hint: "Install a version of the plugin that fits, or update xcore." },
-    );
-  }
+  checkCompatible(manifest, sources.xcoreVersion);
   return {
     entry,
     manifest,

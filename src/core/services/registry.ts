@@ -8,7 +8,7 @@ import { builtinProvider } from "./builtin.ts";
 import type { DatabaseService } from "./database/database.ts";
 import type { EventsService } from "./events/events.ts";
 import type { JobsService } from "./jobs/jobs.ts";
-import { checkOptions } from "./options.ts";
+import { providerOptions } from "./options.ts";
 import { checkNeeds } from "./order.ts";
 import { assertService, ownProvider } from "./own.ts";
 import type { Provider, Service } from "./service.ts";
@@ -43,7 +43,7 @@ const closeTimeoutMs = 10_000;
 
 export async function openServices(config: Config, options: OpenServicesOptions): Promise<ServiceRegistry> {
   const plans = await Promise.all(
-    Object.entries(config.services).map(([name, service]) => planOf(name, service)),
+    Object.entries(config.services).map(([name, service]) => planOf(config.file, name, service)),
   );
   checkNeeds(new Map(plans.map((plan) => [plan.name, plan.provider.needs])));
   const opened: { name: string; service: Service }[] = [];
@@ -82,12 +82,12 @@ export async function openServices(config: Config, options: OpenServicesOptions)
   );
 }
 
-async function planOf(name: string, service: ServiceConfig): Promise<Plan> {
+async function planOf(file: string, name: string, service: ServiceConfig): Promise<Plan> {
   const provider =
     service.module === undefined
       ? await builtinProvider(name, service.driver)
       : await ownProvider(name, service.module);
-  return { name, provider, options: checkOptions(name, provider, service.options) };
+  return { name, provider, options: providerOptions(file, name, provider, service.options) };
 }
 
 async function openPlan(
