@@ -17,6 +17,7 @@ const floors: Record<string, { file: string; may: string[] }> = {
   sandbox: { file: "src/core/sandbox/x.ts", may: ["base", "wire"] },
   plugins: { file: "src/core/plugins/x.ts", may: ["sandbox", "services", "config", "base", "wire"] },
   migrations: { file: "src/core/migrations/x.ts", may: ["plugins", "services", "config", "base", "wire"] },
+  scaffold: { file: "src/core/scaffold/x.ts", may: ["plugins", "config", "base", "wire"] },
   http: { file: "src/core/http/x.ts", may: ["plugins", "services", "config", "base", "wire"] },
   admin: {
     file: "src/core/admin/x.ts",
@@ -24,7 +25,18 @@ const floors: Record<string, { file: string; may: string[] }> = {
   },
   root: {
     file: "src/core/core.ts",
-    may: ["admin", "http", "migrations", "plugins", "sandbox", "services", "config", "base", "wire"],
+    may: [
+      "admin",
+      "scaffold",
+      "http",
+      "migrations",
+      "plugins",
+      "sandbox",
+      "services",
+      "config",
+      "base",
+      "wire",
+    ],
   },
   cli: { file: "src/cli/x.ts", may: ["base", "root"] },
   commands: { file: "src/commands/x.ts", may: ["cli", "base", "root"] },

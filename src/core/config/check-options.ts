@@ -53,6 +53,19 @@ export function checkOptions(check: OptionsToCheck): Readonly<Record<string, Jso
   throw placed(check, errors);
 }
 
+/** The same error with file, line and column of what it is about, where they can be told. */
+export function withPlace(error: XcoreError, file: string, path: readonly string[]): XcoreError {
+  const document = readAgain(file);
+  if (document === undefined) return error;
+  const fault: Fault = {
+    path,
+    span: document.span(path),
+    message: error.message.replace(`${pathText(path)}: `, ""),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+  return faultsError(error.code, document.source, [fault]);
+}
+
 const patternTimeoutMs = 100;
 
 const timedPattern = Object.assign(

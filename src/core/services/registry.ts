@@ -2,6 +2,7 @@
 import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import { withPlace } from "../config/check-options.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import type { ServiceStatus } from "../status.ts";
 import { builtinProvider } from "./builtin.ts";
@@ -85,7 +86,9 @@ export async function openServices(config: Config, options: OpenServicesOptions)
 async function planOf(file: string, name: string, service: ServiceConfig): Promise<Plan> {
   const provider =
     service.module === undefined
-      ? await builtinProvider(name, service.driver)
+      ? await builtinProvider(name, service.driver).catch((error: unknown) => {
+          throw withPlace(asXcoreError(error), file, ["services", name, "driver"]);
+        })
       : await ownProvider(name, service.module);
   return { name, provider, options: providerOptions(file, name, provider, service.options) };
 }

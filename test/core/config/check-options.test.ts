@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { XcoreError } from "../../../src/core/base/error.ts";
-import { checkOptions } from "../../../src/core/config/check-options.ts";
+import { checkOptions, withPlace } from "../../../src/core/config/check-options.ts";
 import { readConfig } from "../../../src/core/config/read.ts";
 import { makeProject } from "./project.ts";
 
@@ -82,4 +82,20 @@ test("a stranger's pattern without end is given up, and so is a schema that refe
   const slow = { type: "object", properties: { url: { type: "string", pattern: "^(a+)+$" } } };
   assert.match(await messageOf(`{ url: ${"a".repeat(60)}b }`, {}, slow), /can't be checked: .*timed out/);
   assert.match(await messageOf("{ url: x }", {}, { allOf: [{ $ref: "#" }] }), /can't be checked/);
+});
+
+test("an error about a key gets the key's place", async () => {
+  await using project = await makeProject({
+    "integration.yaml": "name: a\nservices: { cache: { driver: rediss } }",
+  });
+  const error = new XcoreError("CONFIG_INVALID", "services.cache.driver: there is no driver 'rediss'", {
+    hint: "Write redis.",
+  });
+  const placed = withPlace(error, `${project.folder}/integration.yaml`, ["services", "cache", "driver"]);
+  assert.match(
+    placed.message,
+    /integration\.yaml:2:30 {2}services\.cache\.driver: there is no driver 'rediss'\n/,
+  );
+  assert.equal(placed.hint, "Write redis.");
+  assert.equal(withPlace(error, `${project.folder}/none.yaml`, []), error);
 });
