@@ -53,8 +53,8 @@ export interface GuestOptions {
   config?: Record<string, Json>;
   /** Answers host calls; what it throws goes in as a failure with its code. */
   host?: (name: string, args: Json, call: number) => Json | Promise<Json>;
-  /** Delivers the boot record before the plugin's script runs. */
-  bootFirst?: boolean;
+  /** Runs the plugin's script before the boot record is delivered; hosts do it the other way round. */
+  bootLast?: boolean;
 }
 
 interface Waiting {
@@ -105,7 +105,7 @@ export class Guest implements Disposable {
     const [runtime, code] = await Promise.all([bundleRuntime(), bundlePlugin(source)]);
     const guest = new Guest(runtime, options);
     const run = (): void => guest.context.evalSync(code, { filename: "plugin:///test@1.0.0/index.js" });
-    if (options.bootFirst !== true) run();
+    if (options.bootLast === true) run();
     const json = JSON.stringify({
       plugin: "test",
       version: "1.0.0",
@@ -115,7 +115,7 @@ export class Guest implements Disposable {
     });
     const answer = guest.#await(0);
     guest.send({ kind: "boot", json });
-    if (options.bootFirst === true) {
+    if (options.bootLast !== true) {
       run();
       guest.knock();
     }

@@ -48,9 +48,11 @@ suite("the runtime's script", () => {
 
   test("boots whichever of plugin and boot record comes first", async () => {
     const source = define(`routes: { "GET /": () => id }`, "const id = crypto.randomUUID();");
-    using guest = await Guest.load(source, { bootFirst: true });
+    using guest = await Guest.load(source);
     assert.match((await guest.request("GET", "/")).body, /^[\da-f-]{36}$/);
-    await assert.rejects(async () => Guest.load(source), /no randomness yet/);
+    await assert.rejects(async () => Guest.load(source, { bootLast: true }), /no randomness yet/);
+    using other = await Guest.load(define(`routes: { "GET /": () => "ok" }`), { bootLast: true });
+    assert.equal((await other.request("GET", "/")).body, "ok");
   });
 });
 

@@ -154,3 +154,27 @@ test("a bundle that imports nothing of xcore and exports no plugin says so when 
   const options = { ...rawOptions(""), code: `var __xcore_plugin = { default: 7 };` };
   await assert.rejects(pool.open(options), { code: "PLUGIN_DEFINITION" });
 });
+
+test("a promise that is rejected and never awaited is logged; the plugin and its other calls go on", async () => {
+  const logs: GuestLog[] = [];
+  // The promises are kept: of one that is collected before the stretch ends, V8 has nothing to tell.
+  const sandbox = await open(
+    `
+    routes: {
+      "GET /": () => { (globalThis as any).one = Promise.reject(new TypeError("forgotten")); return "ok"; },
+      "GET /timer": () => new Promise((done) => {
+        setTimeout(() => { (globalThis as any).two = (async () => { throw new Error("later"); })(); }, 1);
+        setTimeout(done, 20, "late");
+      }),
+    }`,
+    { onLog: (entry) => logs.push(entry) },
+  );
+  const slow = get(sandbox, "/timer");
+  assert.equal((await get(sandbox, "/")).body, "ok");
+  assert.equal((await slow).body, "late");
+  assert.deepEqual(logs.map(({ level, message }) => [level, message]).toSorted(), [
+    ["error", "unhandled rejection: Error: later"],
+    ["error", "unhandled rejection: TypeError: forgotten"],
+  ]);
+  await sandbox.close();
+});

@@ -39,7 +39,7 @@ export class Resident {
     this.#stretch(() => {
       this.#isolate.installRuntime(runtime, order.bootMs);
       // The seed goes in first: a plugin's top level may already ask for random bytes. The record is answered once it has run.
-      this.#isolate.receive(order.boot, order.bootMs);
+      this.#receive(order.boot, order.bootMs);
       try {
         this.#isolate.runPlugin(order.code, `plugin:///${order.label}/index.js`, order.bootMs);
       } catch (error) {
@@ -48,7 +48,7 @@ export class Resident {
         this.dispose();
         return;
       }
-      this.#isolate.receive("", order.bootMs);
+      this.#receive("", order.bootMs);
       this.#drain(order.bootMs);
     });
   }
@@ -59,7 +59,7 @@ export class Resident {
       let at = 0;
       let since = performance.now();
       for (const end of recordEnds(batch)) {
-        this.#isolate.receive(at === 0 && end === batch.length ? batch : batch.slice(at, end), this.#sliceMs);
+        this.#receive(at === 0 && end === batch.length ? batch : batch.slice(at, end), this.#sliceMs);
         at = end;
         const now = performance.now();
         if (now - since < promptMs || at === batch.length) continue;
@@ -74,7 +74,7 @@ export class Resident {
   /** Lets the guest run what is due. */
   wake(): void {
     this.#stretch(() => {
-      this.#isolate.receive("", this.#sliceMs);
+      this.#receive("", this.#sliceMs);
       this.#drain(this.#sliceMs);
     });
   }
@@ -101,6 +101,17 @@ export class Resident {
       );
     } finally {
       this.#progress.leave();
+    }
+  }
+
+  // The runtime catches whatever handlers throw. What still comes out is a promise that was rejected and never awaited:
+  // V8 tells it to whoever entered the isolate last. It is the plugin's fault, but no call's, and nothing is lost with it.
+  #receive(batch: string, timeoutMs: number): void {
+    try {
+      this.#isolate.receive(batch, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof IsolateFault) || error.ending.kind !== "fault") throw error;
+      this.#events.onOutbox(encodeBatch([strayRejection(error)]));
     }
   }
 
@@ -138,6 +149,14 @@ export class Resident {
     this.dispose();
     this.#events.onEnded(ending);
   }
+}
+
+function strayRejection(fault: IsolateFault): string {
+  const json = JSON.stringify({
+    message: `unhandled rejection: ${fault.ending.message}`,
+    fields: fault.guestStack === undefined ? {} : { stack: fault.guestStack },
+  });
+  return encodeGuestMessage({ kind: "log", level: "error", json });
 }
 
 function loadError(fault: IsolateFault): string {
