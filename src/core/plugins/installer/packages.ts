@@ -1,13 +1,14 @@
-// npm packages a plugin needs: installed into the staging folder without running a script of any of them.
+// npm packages a plugin needs: installed in a folder of their own, no script of any of them run, then put beside the plugin's code.
 import { spawn } from "node:child_process";
-import { copyFile, readFile, readdir, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
 import { formatSize } from "../../base/units.ts";
 import type { Caps } from "./caps.ts";
+import { invalidPackages, packageFiles } from "./package-files.ts";
 
 export interface PackagesOptions {
-  /** The staged plugin. */
+  /** The staged plugin; a folder beside it is used meanwhile. */
   folder: string;
   plugin: string;
   /** Its .npmrc, with the registry the installation uses, is in force. */
@@ -27,54 +28,36 @@ const npmFlags = [
   "--no-update-notifier",
   "--legacy-peer-deps",
   "--prefer-offline",
+  "--fetch-retries=1",
+  "--fetch-retry-mintimeout=500",
+  "--fetch-retry-maxtimeout=2000",
   "--loglevel=error",
 ];
 
-/** Does nothing when there are no dependencies or all are vendored. Throws `PLUGIN_IMPORT`, or `SOURCE_UNREACHABLE` when npm fails. */
+/** Does nothing when there are none or all are vendored. Throws `PLUGIN_IMPORT`, or `SOURCE_UNREACHABLE` when npm fails. */
 export async function installPackages(options: PackagesOptions): Promise<void> {
   const { folder, plugin, onProgress } = options;
-  const wanted = await dependenciesOf(folder, plugin);
-  const names = Object.keys(wanted);
-  if (names.length === 0 || (await allVendored(folder, names))) return;
-  refuseForeign(plugin, wanted);
-  const hasLock = await refuseForeignLock(folder, plugin);
+  const files = await packageFiles(folder, plugin);
+  if (files === undefined || (await allVendored(folder, files.names))) return;
+  const { names, lock } = files;
   onProgress(`installing ${names.length === 1 ? `the package ${names[0]}` : `${names.length} packages`}`);
-  const npmrc = join(folder, ".npmrc");
-  await copyFile(join(options.workspace, ".npmrc"), npmrc).catch((error: unknown) => {
+  const place = `${folder}-packages`;
+  await mkdir(place);
+  await writeFile(join(place, "package.json"), files.packageJson);
+  if (lock !== undefined) await writeFile(join(place, "package-lock.json"), lock);
+  await copyFile(join(options.workspace, ".npmrc"), join(place, ".npmrc")).catch((error: unknown) => {
     if (systemCode(error) !== "ENOENT") throw error;
   });
-  try {
-    await runNpm(hasLock ? ["ci", ...npmFlags] : ["install", "--no-package-lock", ...npmFlags], options);
-  } finally {
-    await rm(npmrc, { force: true });
-  }
+  await runNpm(lock === undefined ? ["install", "--no-package-lock"] : ["ci"], place, options);
+  const modules = join(place, "node_modules");
+  // Optional packages for other systems leave nothing.
+  await mkdir(modules, { recursive: true });
   // npm's own notes; they name the registry and would make the digest depend on it.
-  await rm(join(folder, "node_modules", ".package-lock.json"), { force: true });
-  await checkInstalled(join(folder, "node_modules"), options);
-}
-
-async function dependenciesOf(folder: string, plugin: string): Promise<Record<string, string>> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, "package.json"), "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return {};
-    throw error;
-  }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw invalid(plugin, `its package.json is no JSON: ${messageOf(error)}`);
-  }
-  const { dependencies = {}, optionalDependencies = {} } = Object(parsed) as Record<
-    string,
-    Record<string, unknown>
-  >;
-  const all = { ...dependencies, ...optionalDependencies };
-  const [bad] = Object.entries(all).filter(([, range]) => typeof range !== "string");
-  if (bad !== undefined) throw invalid(plugin, `its package.json gives no version for '${bad[0]}'`);
-  return all as Record<string, string>;
+  await rm(join(modules, ".package-lock.json"), { force: true });
+  await checkInstalled(modules, options);
+  await rm(join(folder, "node_modules"), { recursive: true, force: true });
+  await rename(modules, join(folder, "node_modules"));
+  await rm(place, { recursive: true });
 }
 
 async function allVendored(folder: string, names: readonly string[]): Promise<boolean> {
@@ -85,61 +68,13 @@ async function allVendored(folder: string, names: readonly string[]): Promise<bo
   return true;
 }
 
-// Only what a registry serves: paths would reach into this machine, git and URLs are pinned by nobody.
-function refuseForeign(plugin: string, wanted: Readonly<Record<string, string>>): void {
-  if (Object.hasOwn(wanted, "xcore")) {
-    throw invalid(
-      plugin,
-      "its package.json lists xcore under dependencies",
-      "Its author must move xcore to devDependencies.",
-    );
-  }
-  const foreign = Object.entries(wanted).filter(
-    ([name, range]) =>
-      !/^(@[a-z0-9~-][\w.~-]*\/)?[a-z0-9~-][\w.~-]*$/i.test(name) ||
-      /[:/\\]/.test(range.replace(/^npm:(@[^/]+\/)?/, "")),
-  );
-  if (foreign.length === 0) return;
-  const shown = foreign.map(([name, range]) => `${name}@${range}`).join(", ");
-  throw invalid(plugin, `it needs packages that no registry serves: ${shown}`);
-}
-
-async function refuseForeignLock(folder: string, plugin: string): Promise<boolean> {
-  for (const name of ["npm-shrinkwrap.json", "package-lock.json"]) {
-    const text = await readFile(join(folder, name), "utf8").catch(() => undefined);
-    if (text === undefined) continue;
-    let packages: Record<string, { resolved?: unknown; link?: unknown; integrity?: unknown }>;
-    try {
-      packages = Object(Object(JSON.parse(text)).packages);
-    } catch (error) {
-      throw invalid(plugin, `its ${name} is no JSON: ${messageOf(error)}`);
-    }
-    const foreign = Object.entries(packages).filter(
-      ([path, one]) =>
-        path !== "" &&
-        (!path.startsWith("node_modules/") ||
-          path.split("/").includes("..") ||
-          one.link === true ||
-          (one.resolved !== undefined && !/^https?:\/\//.test(String(one.resolved)))),
-    );
-    if (foreign.length > 0) {
-      throw invalid(
-        plugin,
-        `its ${name} names packages that no registry serves: ${foreign.map(([path]) => path).join(", ")}`,
-      );
-    }
-    return true;
-  }
-  return false;
-}
-
-async function runNpm(args: readonly string[], options: PackagesOptions): Promise<void> {
-  const { folder, plugin, caps, env, signal } = options;
+async function runNpm(command: readonly string[], place: string, options: PackagesOptions): Promise<void> {
+  const { caps, env, signal } = options;
   const kept = Object.entries(env).filter(
     ([name]) => !/^(npm_(?!config_)|node_options$|init_cwd$)/i.test(name),
   );
-  const child = spawn("npm", [...args], {
-    cwd: folder,
+  const child = spawn("npm", [...command, ...npmFlags], {
+    cwd: place,
     env: { ...Object.fromEntries(kept), npm_config_ignore_scripts: "true" },
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
@@ -161,8 +96,7 @@ async function runNpm(args: readonly string[], options: PackagesOptions): Promis
   }, caps.fetchMs);
   signal.addEventListener("abort", end);
   try {
-    const code = await promise;
-    if (code === 0) return;
+    if ((await promise) === 0) return;
   } catch (error) {
     throw new XcoreError("PART_MISSING", `npm can't be run: ${messageOf(error)}`, {
       hint: "Install npm, or install the plugin from an archive that holds its node_modules.",
@@ -173,17 +107,31 @@ async function runNpm(args: readonly string[], options: PackagesOptions): Promis
     signal.removeEventListener("abort", end);
   }
   signal.throwIfAborted();
-  const lines = said.split("\n").filter((line) => /^npm (error|ERR!)/.test(line));
+  throw npmFault(said, late, options);
+}
+
+function npmFault(said: string, late: boolean, { plugin, caps }: PackagesOptions): XcoreError {
+  const lines = said
+    .split("\n")
+    .filter((line) => /^npm (error|ERR!)/.test(line))
+    .map((line) => line.replace(/^npm (error|ERR!)\s*/, ""))
+    .filter((line) => line !== "" && !line.startsWith("A complete log"));
+  if (lines.some((line) => line.includes("EINTEGRITY"))) {
+    return new XcoreError(
+      "PLUGIN_IMPORT",
+      `plugin '${plugin}': a package is not the one its lock file pins`,
+      {
+        hint: "Do not install it before its author has explained that.",
+        details: { npm: said },
+      },
+    );
+  }
   const reason = late
     ? `npm did not finish within ${Math.round(caps.fetchMs / 1000)} s`
-    : lines
-        .map((line) => line.replace(/^npm (error|ERR!)\s*/, ""))
-        .filter((line) => line !== "")
-        .slice(0, 4)
-        .join("; ");
-  throw new XcoreError(
+    : lines.slice(0, 4).join("; ") || "npm failed";
+  return new XcoreError(
     "SOURCE_UNREACHABLE",
-    `the npm packages of plugin '${plugin}' can't be installed: ${reason || "npm failed"}`,
+    `the npm packages of plugin '${plugin}' can't be installed: ${reason}`,
     {
       hint: "Check your network and registry (npm config get registry), then try again.",
       details: { npm: said },
@@ -191,24 +139,18 @@ async function runNpm(args: readonly string[], options: PackagesOptions): Promis
   );
 }
 
-async function checkInstalled(folder: string, options: PackagesOptions): Promise<void> {
+async function checkInstalled(folder: string, { plugin, caps }: PackagesOptions): Promise<void> {
   let files = 0;
   let bytes = 0;
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) continue;
-    if (!entry.isFile()) throw invalid(options.plugin, `its package file '${entry.name}' is no regular file`);
+    if (!entry.isFile()) throw invalidPackages(plugin, `its package file '${entry.name}' is no regular file`);
     files += 1;
     bytes += (await stat(join(entry.parentPath, entry.name))).size;
   }
-  const { caps } = options;
   if (files <= caps.files && bytes <= caps.totalBytes) return;
-  throw invalid(
-    options.plugin,
+  throw invalidPackages(
+    plugin,
     `its npm packages have ${files} files and ${formatSize(bytes)}, which is too much`,
   );
-}
-
-function invalid(plugin: string, why: string, hint = "Ask its author to correct that."): XcoreError {
-  return new XcoreError("PLUGIN_IMPORT", `plugin '${plugin}' can't be installed: ${why}`, { hint });
 }
