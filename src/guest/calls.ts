@@ -33,6 +33,10 @@ export class Call {
 export class Calls {
   readonly #open = new SafeMap<number, Call>();
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   open(id: number, kind: Call["kind"]): Call {
     const call = new Call(id, kind);
     this.#open.set(id, call);

@@ -10,7 +10,7 @@ installGlobals(runtime);
 Object.defineProperty(globalThis, "__xcore_runtime", {
   configurable: true,
   value: Object.freeze({
-    receive: (batch: string): void => runtime.receive(batch),
-    drain: (): string => runtime.drain(),
+    receive: (batch: string): string => runtime.receive(batch),
+    drain: (again?: string): string => runtime.drain(again === "again"),
   }),
 });

@@ -20,21 +20,30 @@ export class Runtime {
   #boot: BootRecord | undefined;
   #plugin: Plugin | undefined;
   #dispatcher: Dispatcher | undefined;
+  #said = "";
 
-  /** Takes a batch of records in and runs the timers that are due. Throws a `SyntaxError` on anything that is no batch. */
-  receive(batch: string): void {
+  /**
+   * Takes a batch of records in and runs the timers that are due. Gives what `drain` would, with a `+` behind the milliseconds
+   * when calls are still open: their handlers may go on as soon as this returns. Throws a `SyntaxError` on anything that is no batch.
+   * What it gives is kept until the next entry: a rejection nobody awaits makes V8 throw in place of the result.
+   */
+  receive(batch: string): string {
     if (batch !== "") {
       const messages = decodeBatch(batch);
       for (let at = 0; at < messages.length; at += 1) this.#handle(messages[at] as Received);
     }
     if (this.#dispatcher === undefined) this.#describe();
     this.timers.runDue((thrown) => this.reportUncaught("a timer", thrown));
+    const said = this.outbox.drain();
+    this.#said = said;
+    return `${this.timers.untilNext() ?? "-"}${this.#calls.size > 0 ? "+" : ""};${said}`;
   }
 
-  /** `<milliseconds to the next timer, or ->;<batch>`; what it gives is no longer in the outbox. */
-  drain(): string {
-    const wake = this.timers.untilNext();
-    return `${wake ?? "-"};${this.outbox.drain()}`;
+  /** `<milliseconds to the next timer, or ->;<batch>`; what it gives is no longer in the outbox. `again`: with what `receive` gave last. */
+  drain(again: boolean): string {
+    const said = again ? this.#said : "";
+    this.#said = "";
+    return `${this.timers.untilNext() ?? "-"};${said}${this.outbox.drain()}`;
   }
 
   /** Base64 of the core's randomness, once the boot record has come. */

@@ -1,5 +1,6 @@
 // The records' texts. The first character tells the kind, a head line of space-separated fields follows, then the rest by length.
 // Heads hold numbers and fixed words only; whatever a stranger chose (URL, names, headers, bodies) stands behind the head.
+import { readCount } from "./records.ts";
 import type { BodyEncoding } from "./host-calls.ts";
 import type { GuestCallKind, GuestRequest, GuestResponse } from "./guest-calls.ts";
 
@@ -30,7 +31,6 @@ export type GuestMessage =
   | { kind: "log"; level: "debug" | "info" | "warn" | "error"; json: string };
 
 const levels = ["debug", "info", "warn", "error"] as const;
-const callKinds = ["start", "stop", "action", "job", "event"] as const;
 
 export function encodeCoreMessage(message: CoreMessage): string {
   switch (message.kind) {
@@ -52,49 +52,7 @@ export function encodeCoreMessage(message: CoreMessage): string {
   }
 }
 
-/** Throws a `SyntaxError` on a record that is none. Header texts stay one string until somebody reads them: see `splitHeaders`. */
-export function decodeCoreMessage(record: string): CoreMessage | LazyRequest {
-  const { fields, rest } = split(record);
-  switch (record[0]) {
-    case "B":
-      return { kind: "boot", json: rest };
-    case "Q": {
-      const methodEnd = count(fields[3]);
-      const urlEnd = methodEnd + count(fields[4]);
-      const headEnd = urlEnd + count(fields[5]);
-      return {
-        kind: "lazy-request",
-        id: count(fields[0]),
-        timeoutMs: count(fields[1]),
-        encoding: bodyEncoding(fields[2]),
-        method: rest.slice(0, methodEnd),
-        url: rest.slice(methodEnd, urlEnd),
-        head: rest.slice(urlEnd, headEnd),
-        body: rest.slice(headEnd),
-      };
-    }
-    case "C": {
-      const nameEnd = count(fields[3]);
-      return {
-        kind: "call",
-        id: count(fields[0]),
-        timeoutMs: count(fields[1]),
-        call: oneOf(callKinds, fields[2]),
-        name: rest.slice(0, nameEnd),
-        json: rest.slice(nameEnd),
-      };
-    }
-    case "R":
-      return { kind: "reply", id: count(fields[0]), json: rest };
-    case "F":
-      return { kind: "failure", id: count(fields[0]), json: rest };
-    case "A":
-      return { kind: "abort", id: count(fields[0]) };
-    default:
-      throw new SyntaxError("unknown record");
-  }
-}
-
+/** A request as the guest reads it: header texts stay one string until somebody asks for them, see `splitHeaders`. */
 export interface LazyRequest {
   kind: "lazy-request";
   id: number;
@@ -128,23 +86,9 @@ export function encodeGuestMessage(message: GuestMessage): string {
 
 /** Throws a `SyntaxError` on a record that is none; every field is checked, since a guest may have written it. */
 export function decodeGuestMessage(record: string): GuestMessage {
+  if (record.startsWith("P")) return decodeResponse(record);
   const { fields, rest } = split(record);
   switch (record[0]) {
-    case "P": {
-      const headEnd = count(fields[3]);
-      const status = count(fields[1]);
-      if (status < 200 || status > 599 || headEnd > rest.length) throw new SyntaxError("malformed response");
-      return {
-        kind: "response",
-        id: count(fields[0]),
-        response: {
-          status,
-          encoding: bodyEncoding(fields[2]),
-          headers: splitHeaders(rest.slice(0, headEnd)),
-          body: rest.slice(headEnd),
-        },
-      };
-    }
     case "V":
       return { kind: "value", id: count(fields[0]), json: rest };
     case "E":
@@ -166,6 +110,21 @@ export function decodeGuestMessage(record: string): GuestMessage {
   }
 }
 
+/** The one kind that comes for every request: read without cutting its head into pieces. */
+function decodeResponse(record: string): GuestMessage {
+  const idEnd = record.indexOf(" ");
+  const statusEnd = record.indexOf(" ", idEnd + 1);
+  const encodingEnd = record.indexOf(" ", statusEnd + 1);
+  const lineEnd = record.indexOf("\n");
+  const id = readCount(record, 1, idEnd);
+  const status = readCount(record, idEnd + 1, statusEnd);
+  const encoding = bodyEncoding(record.slice(statusEnd + 1, encodingEnd));
+  const headEnd = lineEnd + 1 + readCount(record, encodingEnd + 1, lineEnd);
+  if (status < 200 || status > 599 || headEnd > record.length) throw new SyntaxError("malformed response");
+  const headers = splitHeaders(record.slice(lineEnd + 1, headEnd));
+  return { kind: "response", id, response: { status, encoding, headers, body: record.slice(headEnd) } };
+}
+
 /** "name\nvalue\nname\nvalue" as a flat list. */
 export function splitHeaders(head: string): string[] {
   return head === "" ? [] : head.split("\n");
@@ -178,12 +137,12 @@ function split(record: string): { fields: string[]; rest: string } {
 }
 
 function count(field: string | undefined): number {
-  if (field === undefined || !/^\d{1,15}$/.test(field)) throw new SyntaxError("not a number");
-  return Number(field);
+  return readCount(field ?? "", 0, field?.length ?? 0);
 }
 
 function bodyEncoding(field: string | undefined): BodyEncoding {
-  return oneOf(["utf8", "latin1"] as const, field);
+  if (field === "utf8" || field === "latin1") return field;
+  throw new SyntaxError("unknown encoding");
 }
 
 function oneOf<T extends string>(known: readonly T[], field: string | undefined): T {

@@ -11,15 +11,10 @@ export function encodeBatch(records: readonly string[]): string {
 /** The records of a batch. Throws a `SyntaxError` on anything that is not exactly a batch. */
 export function decodeBatch(batch: string): string[] {
   const records: string[] = [];
-  let at = 0;
-  while (at < batch.length) {
-    const colon = batch.indexOf(":", at);
-    const digits = colon === -1 ? "" : batch.slice(at, colon);
-    const length = /^\d{1,8}$/.test(digits) ? Number(digits) : Number.NaN;
-    const end = colon + 1 + length;
-    if (!(length <= maxRecordLength) || end > batch.length) throw new SyntaxError("malformed batch");
-    records.push(batch.slice(colon + 1, end));
-    at = end;
+  let start = 0;
+  for (const end of recordEnds(batch)) {
+    records.push(batch.slice(batch.indexOf(":", start) + 1, end));
+    start = end;
   }
   return records;
 }
@@ -30,11 +25,23 @@ export function recordEnds(batch: string): number[] {
   let at = 0;
   while (at < batch.length) {
     const colon = batch.indexOf(":", at);
-    const length = colon === -1 ? Number.NaN : Number(batch.slice(at, colon));
+    const length = readCount(batch, at, colon);
     const end = colon + 1 + length;
-    if (!(length >= 0 && end <= batch.length)) throw new SyntaxError("malformed batch");
+    if (length > maxRecordLength || end > batch.length) throw new SyntaxError("malformed batch");
     ends.push(end);
     at = end;
   }
   return ends;
+}
+
+/** The decimal number that stands from `start` to `end`. Throws a `SyntaxError` on anything else; at most 15 digits. */
+export function readCount(text: string, start: number, end: number): number {
+  if (end <= start || end - start > 15) throw new SyntaxError("not a number");
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) throw new SyntaxError("not a number");
+    value = value * 10 + digit;
+  }
+  return value;
 }

@@ -79,7 +79,7 @@ export class Guest implements Disposable {
   readonly context: ivm.Context;
   wake: number | undefined;
   readonly #isolate: ivm.Isolate;
-  readonly #receive: ivm.Reference<(batch: string) => undefined>;
+  readonly #receive: ivm.Reference<(batch: string) => string>;
   readonly #drain: ivm.Reference<() => string>;
   readonly #host: GuestOptions["host"];
   readonly #waiting = new Map<number, Waiting>();
@@ -170,8 +170,8 @@ export class Guest implements Disposable {
 
   /** Any text as a batch, also what is none. */
   deliver(batch: string): void {
-    this.#receive.applySync(undefined, [batch], { timeout: 2000 });
-    this.#bringOut();
+    this.#bringOut(this.#receive.applySync(undefined, [batch], { timeout: 2000 }));
+    this.#bringOut(this.#drain.applySync(undefined, [], { timeout: 2000 }));
   }
 
   /** As the host does when a timer is due. */
@@ -188,10 +188,9 @@ export class Guest implements Disposable {
     if (!this.#isolate.isDisposed) this.#isolate.dispose();
   }
 
-  #bringOut(): void {
-    const said = this.#drain.applySync(undefined, [], { timeout: 2000 });
+  #bringOut(said: string): void {
     const split = said.indexOf(";");
-    const wake = said.slice(0, split);
+    const wake = said.slice(0, split).replace("+", "");
     this.wake = wake === "-" ? undefined : Number(wake);
     clearTimeout(this.#timer);
     if (this.wake !== undefined) this.#timer = setTimeout(() => this.knock(), this.wake);

@@ -61,9 +61,11 @@ export class HostCallDesk {
       this.#fail(record.id, error);
       return;
     }
-    const due = this.#options.deadlineOf(record.call) ?? performance.now() + this.#options.timeoutMs;
-    const timeoutMs = Math.max(1, Math.round(due - performance.now()));
-    const open = new OpenHostCall(record.name, record.call, timeoutMs);
+    const due = this.#options.deadlineOf(record.call);
+    const timeoutMs =
+      due === undefined ? this.#options.timeoutMs : Math.max(1, Math.round(due - performance.now()));
+    // The caller's own deadline ends it with the caller's reason; this one only when that did not happen.
+    const open = new OpenHostCall(record, timeoutMs, due === undefined ? 0 : callerFirstMs);
     this.#open.set(record.id, open);
     try {
       open.args = parseArgs(record);
@@ -91,6 +93,8 @@ export class HostCallDesk {
   }
 }
 
+const callerFirstMs = 50;
+
 /** The signal is made only for those who ask for it: most host calls are over before anybody could. */
 class OpenHostCall implements HostCall {
   readonly name: string;
@@ -103,7 +107,7 @@ class OpenHostCall implements HostCall {
   #refuse: (error: XcoreError) => void;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(name: string, call: number, timeoutMs: number) {
+  constructor({ name, call }: HostCallRecord, timeoutMs: number, graceMs: number) {
     this.name = name;
     this.call = call;
     this.timeoutMs = timeoutMs;
@@ -111,7 +115,7 @@ class OpenHostCall implements HostCall {
     promise.catch(() => undefined);
     this.overdue = promise;
     this.#refuse = reject;
-    this.#timer = setTimeout(() => this.abort("its time is over", "PLUGIN_TIMEOUT"), timeoutMs);
+    this.#timer = setTimeout(() => this.abort("its time is over", "PLUGIN_TIMEOUT"), timeoutMs + graceMs);
   }
 
   get signal(): AbortSignal {

@@ -9,27 +9,69 @@ export interface PendingCallsOptions {
   onAbandon(id: number, overdue: boolean): void;
 }
 
-export interface PendingCall {
-  readonly id: number;
+export interface NewCall extends CallOptions {
   /** `request` is answered by a response, everything else by a value. */
-  readonly kind: "request" | "call";
+  kind: "request" | "call";
+  /** "GET /notes", "action 'count'"; made only for an error. */
+  what(): string;
+}
+
+/** One call: its caller's promise, its deadline, its cancellation. */
+export class PendingCall {
+  readonly id: number;
+  readonly call: NewCall;
+  readonly startedAt = performance.now();
   /** When it must be over, in performance.now() time. */
   readonly deadline: number;
+  readonly #table: PendingCalls;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: XcoreError) => void;
+  readonly #onAbort = (): void => this.#table.cancel(this);
+
+  constructor(id: number, call: NewCall, table: PendingCalls, settle: Settle) {
+    this.id = id;
+    this.call = call;
+    this.deadline = this.startedAt + call.timeoutMs;
+    this.#table = table;
+    this.#resolve = settle.resolve;
+    this.#reject = settle.reject;
+    call.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get kind(): NewCall["kind"] {
+    return this.call.kind;
+  }
+
+  resolve(value: unknown): void {
+    this.#leave();
+    this.#resolve(value);
+  }
+
+  reject(error: XcoreError): void {
+    this.#leave();
+    this.#reject(error);
+  }
+
+  #leave(): void {
+    this.#table.forget(this.id);
+    this.call.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+interface Settle {
   resolve(value: unknown): void;
   reject(error: XcoreError): void;
 }
 
-export interface NewCall extends CallOptions {
-  kind: PendingCall["kind"];
-  /** "GET /notes", "action 'count'". */
-  what: string;
-}
+/** Deadlines are looked at this often: a timer for each call would cost more than the call. */
+const sweepMs = 10;
 
 export class PendingCalls {
   /** Replies nobody waited for any more. */
   late = 0;
   readonly #options: PendingCallsOptions;
   readonly #calls = new Map<number, PendingCall>();
+  #sweeper: NodeJS.Timeout | undefined;
   #nextId = 1;
 
   constructor(options: PendingCallsOptions) {
@@ -48,41 +90,12 @@ export class PendingCalls {
   add<T>(call: NewCall): { id: number; answer: Promise<T> } {
     const id = this.#nextId;
     this.#nextId += 1;
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const forget = (): void => {
-      this.#calls.delete(id);
-      clearTimeout(timer);
-      call.signal?.removeEventListener("abort", onAbort);
-    };
-    const onAbort = (): void => {
-      pending.reject(
-        new XcoreError("CALL_CANCELLED", `plugin '${this.#options.label}': ${call.what} was cancelled`, {
-          cause: call.signal?.reason,
-        }),
-      );
-      this.#options.onAbandon(id, false);
-    };
-    const started = performance.now();
-    const timer = setTimeout(() => {
-      pending.reject(this.#overdue(call, performance.now() - started));
-      this.#options.onAbandon(id, true);
-    }, call.timeoutMs);
-    const pending: PendingCall = {
-      id,
-      kind: call.kind,
-      deadline: started + call.timeoutMs,
-      resolve: (value) => {
-        forget();
-        resolve(value as T);
-      },
-      reject: (error) => {
-        forget();
-        reject(error);
-      },
-    };
-    this.#calls.set(id, pending);
-    call.signal?.addEventListener("abort", onAbort, { once: true });
-    return { id, answer: promise };
+    const answer = new Promise<T>((resolve, reject) => {
+      const settle = { resolve: resolve as (value: unknown) => void, reject };
+      this.#calls.set(id, new PendingCall(id, call, this, settle));
+    });
+    this.#sweeper ??= setTimeout(() => this.#sweep(), sweepMs);
+    return { id, answer };
   }
 
   /** The call an answer is for, or undefined (and counted) when nobody waits for it. */
@@ -92,15 +105,37 @@ export class PendingCalls {
     return call;
   }
 
-  rejectAll(reason: XcoreError): void {
-    for (const call of this.#calls.values()) call.reject(reason);
+  forget(id: number): void {
+    this.#calls.delete(id);
   }
 
-  #overdue(call: NewCall, observedMs: number): XcoreError {
+  cancel({ id, call }: PendingCall): void {
+    const message = `plugin '${this.#options.label}': ${call.what()} was cancelled`;
+    this.#calls.get(id)?.reject(new XcoreError("CALL_CANCELLED", message, { cause: call.signal?.reason }));
+    this.#options.onAbandon(id, false);
+  }
+
+  rejectAll(reason: XcoreError): void {
+    for (const call of this.#calls.values()) call.reject(reason);
+    clearTimeout(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const pending of this.#calls.values()) {
+      if (pending.deadline > now) continue;
+      pending.reject(this.#overdue(pending, now - pending.startedAt));
+      this.#options.onAbandon(pending.id, true);
+    }
+    this.#sweeper = this.#calls.size === 0 ? undefined : setTimeout(() => this.#sweep(), sweepMs);
+  }
+
+  #overdue({ call }: PendingCall, observedMs: number): XcoreError {
     const cap = formatDuration(call.timeoutMs);
     return new XcoreError(
       "PLUGIN_TIMEOUT",
-      `plugin '${this.#options.label}': ${call.what} was not answered within ${cap}`,
+      `plugin '${this.#options.label}': ${call.what()} was not answered within ${cap}`,
       {
         hint: "Look for a promise that never settles, or raise limits.timeout in plugin.yaml.",
         details: { capMs: call.timeoutMs, observedMs: Math.round(observedMs) },

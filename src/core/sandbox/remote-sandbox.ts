@@ -84,8 +84,9 @@ export class RemoteSandbox implements Sandbox {
   request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
     const call: NewCall = {
       kind: "request",
-      what: `${request.method} ${request.url.slice(0, 200)}`,
-      ...options,
+      what: () => `${request.method} ${request.url.slice(0, 200)}`,
+      timeoutMs: options.timeoutMs,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
     return this.#start(call, (id) =>
       encodeCoreMessage({ kind: "request", id, timeoutMs: Math.ceil(options.timeoutMs), request }),
@@ -93,7 +94,8 @@ export class RemoteSandbox implements Sandbox {
   }
 
   call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json> {
-    const what = kind === "start" || kind === "stop" ? `its ${kind}` : `the ${kind} '${name.slice(0, 200)}'`;
+    const what = (): string =>
+      kind === "start" || kind === "stop" ? `its ${kind}` : `the ${kind} '${name.slice(0, 200)}'`;
     const json = JSON.stringify(payload) ?? "null";
     return this.#start({ kind: "call", what, ...options }, (id) =>
       encodeCoreMessage({
@@ -152,7 +154,7 @@ export class RemoteSandbox implements Sandbox {
     if (this.#reason !== undefined) return Promise.reject(this.#reason);
     if (call.signal?.aborted === true) {
       return Promise.reject(
-        new XcoreError("CALL_CANCELLED", `plugin '${this.options.label}': ${call.what} was cancelled`),
+        new XcoreError("CALL_CANCELLED", `plugin '${this.options.label}': ${call.what()} was cancelled`),
       );
     }
     const overload = this.#overload();
@@ -161,7 +163,7 @@ export class RemoteSandbox implements Sandbox {
     const record = encode(id);
     if (record.length > maxRecordLength) {
       this.#calls.take(id)?.reject(
-        new XcoreError("PAYLOAD_TOO_LARGE", `plugin '${this.options.label}': ${call.what} is too large`, {
+        new XcoreError("PAYLOAD_TOO_LARGE", `plugin '${this.options.label}': ${call.what()} is too large`, {
           details: { cap: maxRecordLength, observed: record.length },
         }),
       );

@@ -16,9 +16,9 @@ export const rawRuntime = `(() => {
         if (__xcore_plugin.onBoot) __xcore_plugin.onBoot(boot, say, describe);
         else describe();
         boot = undefined;
-        return;
+        return wake + "+;";
       }
-      if (batch === "") { wake = "-"; __xcore_plugin.onWake?.(say); return; }
+      if (batch === "") { wake = "-"; __xcore_plugin.onWake?.(say); return wake + "+;"; }
       let at = 0;
       while (at < batch.length) {
         const colon = batch.indexOf(":", at), end = colon + 1 + Number(batch.slice(at, colon));
@@ -27,6 +27,7 @@ export const rawRuntime = `(() => {
         if (record[0] === "B") boot = record;
         else __xcore_plugin.onRecord?.(record, say);
       }
+      return wake + "+;";
     },
     drain() { const said = wake + ";" + out; out = ""; return said; },
   };

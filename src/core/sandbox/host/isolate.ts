@@ -69,21 +69,23 @@ export class GuestIsolate {
     });
   }
 
-  /** Hands one batch in; everything it sets going without waiting for the core happens before this returns. */
-  receive(batch: string, timeoutMs: number): void {
-    const started = performance.now();
-    try {
-      this.#receive?.applySync(undefined, [batch], { timeout: timeoutMs });
-    } catch (error) {
-      throw this.#fault(error, performance.now() - started, timeoutMs);
-    }
+  /**
+   * Hands one batch in. Gives what the guest has to say so far: `<ms to its next timer or ->[+];<batch>`, with `+` when
+   * there may be more to drain.
+   */
+  receive(batch: string, timeoutMs: number): string {
+    return this.#call(this.#receive, [batch], timeoutMs);
   }
 
-  /** What the guest has to say: `<ms to its next timer or ->;<batch>`. */
-  drain(timeoutMs: number): string {
+  /** What the guest has to say since. `again`: also what the last `receive` would have given, had it not thrown. */
+  drain(timeoutMs: number, options: { again: boolean } = { again: false }): string {
+    return this.#call(this.#drain, options.again ? ["again"] : [], timeoutMs);
+  }
+
+  #call(entry: Entry | undefined, args: string[], timeoutMs: number): string {
     const started = performance.now();
     try {
-      const said: unknown = this.#drain?.applySync(undefined, [], { timeout: timeoutMs });
+      const said: unknown = entry?.applySync(undefined, args, { timeout: timeoutMs });
       return typeof said === "string" ? said : "";
     } catch (error) {
       throw this.#fault(error, performance.now() - started, timeoutMs);

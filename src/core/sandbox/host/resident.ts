@@ -13,8 +13,9 @@ export interface ResidentEvents {
   onCatastrophe(message: string): void;
 }
 
-// A batch that takes longer than this is brought out in parts, so that quick answers don't wait for slow ones.
-const promptMs = 8;
+// Records that together take less than this are handed in together.
+const togetherMs = 20;
+const lateDrainMs = 2;
 
 export class Resident {
   readonly #id: number;
@@ -24,6 +25,9 @@ export class Resident {
   readonly #events: ResidentEvents;
   #timer: NodeJS.Timeout | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
+  #late: NodeJS.Timeout | undefined;
+  /** What a record has lately taken at the most; the first ones go in one by one. */
+  #recordMs = togetherMs;
   #ended = false;
 
   constructor(id: number, order: OpenOrder, progress: Progress, events: ResidentEvents) {
@@ -49,34 +53,27 @@ export class Resident {
         return;
       }
       this.#receive("", order.bootMs);
-      this.#drain(order.bootMs);
     });
   }
 
-  /** Hands the records in one by one: each has the time of one stretch for itself. */
+  /**
+   * Hands a batch in. Records that are known to be quick go in together; otherwise each has the time of one stretch for itself,
+   * so that no batch is stopped for its sum.
+   */
   deliver(batch: string): void {
     this.#stretch(() => {
-      let at = 0;
-      let since = performance.now();
-      for (const end of recordEnds(batch)) {
-        this.#receive(at === 0 && end === batch.length ? batch : batch.slice(at, end), this.#sliceMs);
-        at = end;
-        const now = performance.now();
-        if (now - since < promptMs || at === batch.length) continue;
-        since = now;
-        this.#drain(this.#sliceMs);
-        this.#progress.enter(this.#id);
-      }
-      this.#drain(this.#sliceMs);
+      const ends = recordEnds(batch);
+      const started = performance.now();
+      if (ends.length === 1 || ends.length * this.#recordMs < togetherMs) this.#receive(batch, this.#sliceMs);
+      else this.#receiveEach(batch, ends);
+      const recordMs = (performance.now() - started) / ends.length;
+      this.#recordMs = Math.max(recordMs, this.#recordMs * 0.95);
     });
   }
 
   /** Lets the guest run what is due. */
   wake(): void {
-    this.#stretch(() => {
-      this.#receive("", this.#sliceMs);
-      this.#drain(this.#sliceMs);
-    });
+    this.#stretch(() => this.#receive("", this.#sliceMs));
   }
 
   stats(): StatsLine {
@@ -87,6 +84,7 @@ export class Resident {
   dispose(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#late);
     this.#isolate.dispose();
   }
 
@@ -104,31 +102,55 @@ export class Resident {
     }
   }
 
-  // The runtime catches whatever handlers throw. What still comes out is a promise that was rejected and never awaited:
-  // V8 tells it to whoever entered the isolate last. It is the plugin's fault, but no call's, and nothing is lost with it.
-  #receive(batch: string, timeoutMs: number): void {
-    try {
-      this.#isolate.receive(batch, timeoutMs);
-    } catch (error) {
-      if (!(error instanceof IsolateFault) || error.ending.kind !== "fault") throw error;
-      this.#events.onOutbox(encodeBatch([strayRejection(error)]));
+  #receiveEach(batch: string, ends: readonly number[]): void {
+    let at = 0;
+    for (const end of ends) {
+      if (this.#ended) return;
+      if (at > 0) this.#progress.enter(this.#id);
+      this.#receive(batch.slice(at, end), this.#sliceMs);
+      at = end;
     }
   }
 
-  #drain(timeoutMs: number): void {
-    const said = this.#isolate.drain(timeoutMs);
+  // The runtime catches whatever handlers throw. What still comes out is a promise that was rejected and never awaited:
+  // V8 tells it to whoever entered the isolate last. It is the plugin's fault, but no call's, and nothing is lost with it.
+  #receive(batch: string, timeoutMs: number): void {
+    let said: string;
+    try {
+      said = this.#isolate.receive(batch, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof IsolateFault) || error.ending.kind !== "fault") throw error;
+      this.#events.onOutbox(encodeBatch([strayRejection(error)]));
+      said = this.#isolate.drain(timeoutMs, { again: true });
+    }
+    if (this.#take(said) === "more") this.#take(this.#isolate.drain(timeoutMs));
+    else this.#drainLater();
+  }
+
+  // Calls are all answered, but what a handler left running without awaiting it may still say something.
+  #drainLater(): void {
+    if (this.#ended || this.#late !== undefined) return;
+    this.#late = setTimeout(() => {
+      this.#late = undefined;
+      this.#stretch(() => void this.#take(this.#isolate.drain(this.#sliceMs)));
+    }, lateDrainMs);
+  }
+
+  /** Passes on what the guest said and sets its timer. */
+  #take(said: string): "more" | "all" {
     const split = said.indexOf(";");
-    const wake = said.slice(0, split);
-    if (split === -1 || !/^(-|\d{1,12})$/.test(wake)) {
+    const head = /^(-|\d{1,12})(\+?)$/.exec(said.slice(0, split));
+    if (head === null) {
       this.#end({ kind: "fault", message: "the guest runtime broke its contract", observed: 0 });
-      return;
+      return "all";
     }
     if (said.length > maxOutboxLength) {
       this.#end({ kind: "output", message: "the guest said too much at once", observed: said.length });
-      return;
+      return "all";
     }
     if (said.length > split + 1) this.#events.onOutbox(said.slice(split + 1));
-    if (wake !== "-") this.#wakeIn(Number(wake));
+    if (head[1] !== "-") this.#wakeIn(Number(head[1]));
+    return head[2] === "+" ? "more" : "all";
   }
 
   // An earlier timer only asks too early, which costs nothing; so it is armed anew only for an earlier time.

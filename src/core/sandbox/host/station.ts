@@ -22,6 +22,7 @@ export class Station {
   readonly #changed = new Set<number>();
   #runtime = "";
   #unsentSince = 0;
+  #flushing = false;
   #statsAt = 0;
   #statsTimer: NodeJS.Timeout | undefined;
 
@@ -77,8 +78,7 @@ export class Station {
       onOutbox: (batch) => {
         this.#send(frameKinds.outbox, id, batch);
         this.#noteChange(id);
-        // Outside of onFrames (a guest's timer) nobody else flushes.
-        setImmediate(() => this.#flush());
+        this.#flushSoon();
       },
       onEnded: (ending) => {
         this.#residents.delete(id);
@@ -94,6 +94,16 @@ export class Station {
   #send(kind: number, sandbox: number, payload: string): void {
     if (this.#unsentSince === 0) this.#unsentSince = performance.now();
     this.#options.link.send(kind, sandbox, payload);
+  }
+
+  // Outside of onFrames (a guest's timer) nobody else flushes.
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      if (this.#unsentSince > 0) this.#flush();
+    });
   }
 
   #flush(): void {
