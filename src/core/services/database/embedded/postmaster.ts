@@ -22,7 +22,7 @@ export interface Postmaster {
 
 const maxLogBytes = 5 * 1024 * 1024;
 
-/** The server of this folder, if one lives. A pid file that came along in a copy of the folder is removed. */
+/** The server of this folder, if one lives. Lock files that came along in a copy of the folder are removed. */
 export async function findPostmaster(places: Places): Promise<Postmaster | undefined> {
   const path = join(places.data, "postmaster.pid");
   const text = await readFile(path, "utf8").catch(() => "");
@@ -30,7 +30,10 @@ export async function findPostmaster(places: Places): Promise<Postmaster | undef
   const pid = Number(lines[0]);
   if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined;
   if (await runsElsewhere(pid, lines[1] ?? "", places)) {
-    if ((await readFile(path, "utf8").catch(() => "")) === text) await unlink(path).catch(() => undefined);
+    for (const lock of [path, join(places.data, ".s.PGSQL.5432.lock")]) {
+      const held = await readFile(lock, "utf8").catch(() => "");
+      if (Number(held.split("\n")[0]) === pid) await unlink(lock).catch(() => undefined);
+    }
     return undefined;
   }
   return { pid, ready: (lines[7] ?? "").startsWith("ready") };

@@ -29,7 +29,9 @@ export class EmbeddedServer implements AsyncDisposable {
   readonly connection: Connection;
   readonly arrival: Arrival;
   #presence: Client;
-  #closing = false;
+  #recovery: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #stop = new AbortController();
   readonly #site: Site;
   readonly #logger: Logger;
 
@@ -43,35 +45,39 @@ export class EmbeddedServer implements AsyncDisposable {
   }
 
   /** Leaves the server; the last core process of the project stops it. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing = true;
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#stop.abort();
+    await this.#recovery;
     const last = await isLast(this.#presence).catch(() => false);
     const postmaster = last ? await findPostmaster(this.#site.places) : undefined;
-    if (postmaster === undefined) return void (await this.#presence.end().catch(() => undefined));
-    await stopPostmaster(this.#site.places, postmaster.pid);
+    if (postmaster !== undefined) {
+      await stopPostmaster(this.#site.places, postmaster.pid);
+      await removeSocketLink(this.#site.places);
+    }
     await this.#presence.end().catch(() => undefined);
-    await removeSocketLink(this.#site.places);
   }
 
   #watch(): void {
     this.#presence.once("end", () => {
-      if (!this.#closing) void this.#recover();
+      if (!this.#stop.signal.aborted) this.#recovery = this.#recover();
     });
   }
 
   async #recover(): Promise<void> {
     this.#logger.warn({}, "the embedded Postgres is gone; starting it again");
-    while (!this.#closing) {
+    while (!this.#stop.signal.aborted) {
       try {
-        const { client } = await arrive(this.#site);
-        this.#presence = client;
+        this.#presence = (await arrive(this.#site, this.#stop.signal)).client;
         this.#watch();
-        if (this.#closing) await client.end();
-        else this.#logger.info({}, "the embedded Postgres is back");
+        this.#logger.info({}, "the embedded Postgres is back");
         return;
       } catch (error) {
         this.#logger.error({ error: messageOf(error) }, "the embedded Postgres does not start");
-        await sleep(2_000);
+        await sleep(2_000, this.#stop.signal).catch(() => undefined);
       }
     }
   }
@@ -106,11 +112,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   return server;
 }
 
-async function arrive(site: Site): Promise<{ client: Client; arrival: "started" | "attached" }> {
+async function arrive(
+  site: Site,
+  signal?: AbortSignal,
+): Promise<{ client: Client; arrival: "started" | "attached" }> {
   const deadlineAt = Date.now() + openTimeoutMs;
   let arrival: "started" | "attached" = "attached";
   let reason = "it was not ready in time";
-  while (Date.now() < deadlineAt) {
+  while (Date.now() < deadlineAt && signal?.aborted !== true) {
     if ((await findPostmaster(site.places)) === undefined) {
       const outcome = await startPostmaster(site.places, { ...site, deadlineAt });
       if (outcome.kind === "failed") throw notStarted(outcome.reason, site);
