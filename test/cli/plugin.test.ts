@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { commit, makeRepository, pluginFiles, write } from "../core/plugins/installer/workspace.ts";
-import { until } from "../support/workspace.ts";
 import { makeWorkspace, start, xcore, type Ended, type Running, type Workspace } from "./support/run.ts";
 
 const code = (body: string): string =>
@@ -126,13 +125,16 @@ describe("xcore plugin", () => {
 
     before(async () => {
       server = start(["serve"], { cwd: project.folder });
-      let said = "";
-      server.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
       server.stdout.resume();
-      address = await until(
-        () => /is ready at (http:\/\/[\d.:]+)/.exec(said)?.[1] ?? "",
-        (found) => found !== "",
-      );
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      let said = "";
+      server.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const found = /is ready at (\S+)/.exec(said)?.[1];
+        if (found !== undefined) resolve(found);
+      });
+      server.once("close", () => reject(new Error(`the server ended: ${said}`)));
+      address = await promise;
     });
     after(async () => {
       server?.kill("SIGTERM");
