@@ -118,6 +118,8 @@ export class CappedQuery implements Submittable {
 
   handleCopyInResponse(connection: Connection): void {
     (connection as unknown as Wire).sendCopyFail("COPY is not available here");
+    // While it waits for data the server passes over a Sync.
+    this.#synced = false;
   }
 
   handleCopyData(): void {}

@@ -40,6 +40,8 @@ export class PluginPool {
   transactions = 0;
   readonly #options: PluginPoolOptions;
   readonly #pool: Pool;
+  /** Sessions with a cancel request under way: it might hit the next statement, so there is none. */
+  readonly #cancelled = new WeakSet<PoolClient>();
 
   constructor(options: PluginPoolOptions) {
     this.plugin = options.plugin;
@@ -92,7 +94,7 @@ export class PluginPool {
   }
 
   release(client: PoolClient): void {
-    client.release((client as Session).connection.stream.destroyed);
+    client.release((client as Session).connection.stream.destroyed || this.#cancelled.has(client));
   }
 
   /** Ends a session at once, whatever it is doing; the server rolls its transaction back. */
@@ -113,6 +115,7 @@ export class PluginPool {
     const cancel = (why: XcoreError): void => {
       if (reason !== undefined) return;
       reason = why;
+      this.#cancelled.add(session);
       requestCancel(this.#options.connection, session);
       escalation = setTimeout(() => {
         session.connection.stream.destroy();

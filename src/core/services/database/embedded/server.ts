@@ -119,7 +119,8 @@ async function arrive(
   const deadlineAt = Date.now() + openTimeoutMs;
   let arrival: "started" | "attached" = "attached";
   let reason = "it was not ready in time";
-  while (Date.now() < deadlineAt && signal?.aborted !== true) {
+  while (Date.now() < deadlineAt) {
+    signal?.throwIfAborted();
     if ((await findPostmaster(site.places)) === undefined) {
       const outcome = await startPostmaster(site.places, { ...site, deadlineAt });
       if (outcome.kind === "failed") throw notStarted(outcome.reason, site);
