@@ -99,11 +99,13 @@ export class Context {
   }
 
   #ask(permission: PermissionName): Ask {
-    requirePermission(this.#plugin, permission);
-    const { link } = this.#plugin;
-    const owner = this.#call;
-    return (name, args) => link.call(name, args, { owner });
+    return askFor(this.#plugin, this.#call, permission);
   }
+}
+
+function askFor(plugin: Plugin, owner: Call, permission: PermissionName): Ask {
+  requirePermission(plugin, permission);
+  return (name, args) => plugin.link.call(name, args, { owner });
 }
 
 export class RequestContext extends Context {
@@ -129,9 +131,16 @@ export class RequestContext extends Context {
 
 export class JobContext extends Context {
   readonly job: Omit<JobRun, "data">;
+  readonly #ask: () => Ask;
 
   constructor(plugin: Plugin, call: Call, run: JobRun) {
     super(plugin, call);
+    this.#ask = () => askFor(plugin, call, "jobs");
     this.job = { id: run.id, name: run.name, attempt: run.attempt, key: run.key };
+  }
+
+  async progress(progress: number, note?: string): Promise<void> {
+    const { id } = this.job;
+    await this.#ask()("jobs.progress", note === undefined ? { id, progress } : { id, progress, note });
   }
 }

@@ -35,10 +35,11 @@ export interface Definition {
 type Fields = Record<string, unknown>;
 
 const members = ["routes", "fetch", "actions", "jobs", "events", "start", "stop"];
-const jobMembers = ["every", "cron", "timezone", "concurrency", "retries", "run"];
+const jobMembers = ["every", "cron", "timezone", "concurrency", "retries", "backoff", "run"];
 const actionMembers = ["description", "input", "run"];
 const namePattern = /^[A-Za-z][\w.-]{0,99}$/;
-const eventPattern = /^(?:\*|[A-Za-z][\w.-]*\*?)$/;
+// The same form as the core's events service takes: "user.created", "user.*", "*".
+const eventPattern = /^(?:\*|[\w-]+(?:\.[\w-]+)*(?:\.\*)?)$/;
 
 /** `exported` is the default export of the plugin's entry. Throws `PLUGIN_DEFINITION` naming the member at fault. */
 export function readDefinition(exported: unknown): Definition {
@@ -66,7 +67,7 @@ export function readDefinition(exported: unknown): Definition {
     if (!eventPattern.test(pattern)) {
       throw fault(
         `events["${pattern}"]`,
-        `expected an event's name, or a beginning and '*': "user.created", "user.*"`,
+        `expected an event's name, or one whose last segment is '*': "user.created", "user.*"`,
       );
     }
     return { pattern, run: functionOf(run, `events["${pattern}"]`) };
@@ -139,6 +140,12 @@ function readJob(name: string, given: unknown): { run: Handler; data: JobDescrip
       throw fault(`${where}.${key}`, `expected a whole number from ${least} to 1000, got ${String(value)}`);
     }
     data[key] = value as number;
+  }
+  if (fields["backoff"] !== undefined) {
+    // What its members say is the core's to check.
+    const backoff = tableOf(fields["backoff"], `${where}.backoff`, `{ first: "5s", factor: 2, max: "1h" }`);
+    rejectUnknown(backoff, ["first", "factor", "max", "jitter"], `${where}.backoff`);
+    data.backoff = backoff;
   }
   if (data.every !== undefined && data.cron !== undefined) {
     throw fault(where, "it has both 'every' and 'cron'; a job has one schedule");

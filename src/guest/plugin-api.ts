@@ -60,6 +60,8 @@ export interface JobContext extends Context {
     /** The same for every attempt of one job: an idempotency key. */
     readonly key: string;
   };
+  /** Says how far it is, from 0 to 1, with a word about it: shown by `xcore job show`. */
+  progress(progress: number, note?: string): Promise<void>;
 }
 
 export interface Log {
@@ -112,7 +114,7 @@ export interface CacheOptions {
 export interface Jobs {
   /** Has one of this plugin's jobs run once; at once unless `delayMs` or `at` says otherwise. */
   enqueue(name: string, data?: unknown, options?: EnqueueOptions): Promise<{ id: string }>;
-  /** Whether it was still waiting. */
+  /** Whether it waited, and now never runs, or ran, and has had its signal aborted. */
   cancel(id: string): Promise<boolean>;
 }
 

@@ -1,4 +1,5 @@
 // What `import … from "xcore/plugin"` gives, in a plugin's bundle and in an editor.
+import type { JobBackoff } from "../wire/guest-calls.ts";
 import type {
   Context,
   EventDelivery,
@@ -56,6 +57,8 @@ export interface Job {
   concurrency?: number;
   /** Tries after the first failed one. Default 3. */
   retries?: number;
+  /** How long they wait: 1 s, 2 s, 4 s … at most 10 minutes, a fifth more or less, unless it says otherwise. */
+  backoff?: JobBackoff;
   run(data: Json, ctx: JobContext): unknown;
 }
 
@@ -72,7 +75,7 @@ export interface PluginDefinition<Inputs> {
   /** What other plugins and the command line can call. */
   actions?: { readonly [Name in keyof Inputs]: Action<Inputs[Name]> };
   jobs?: Permitted<"jobs", Readonly<Record<string, Job>>>;
-  /** By event name, or a beginning and `*`. */
+  /** By event name, or a pattern with `*` as its last segment. */
   events?: EventHandlers;
   /** Before anything else is asked of the plugin; throwing refuses the load. */
   start?(ctx: Context): unknown;

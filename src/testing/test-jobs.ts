@@ -4,7 +4,8 @@ import type { JobDescription, JobRun } from "../wire/guest-calls.ts";
 import type { Json } from "../wire/json.ts";
 import type { Facade, Health, PluginIdentity } from "../core/services/service.ts";
 import { jobsFacade, unknownJob } from "../core/services/jobs/facade.ts";
-import type { JobCounts, JobsService, JobSummary } from "../core/services/jobs/jobs.ts";
+import { XcoreError } from "../core/base/error.ts";
+import type { JobCounts, JobDesk, JobsService, JobSummary } from "../core/services/jobs/jobs.ts";
 import { planJobs } from "../core/services/jobs/schedule.ts";
 
 export interface EnqueuedJob {
@@ -70,6 +71,7 @@ export class TestJobs implements JobsService {
           if (at !== -1) this.enqueued.splice(at, 1);
           return Promise.resolve(at !== -1);
         },
+        progress: () => true,
       }),
     );
   }
@@ -93,6 +95,10 @@ export class TestJobs implements JobsService {
   async enqueue(_plugin: string, name: string, data: Json): Promise<string> {
     await this.runNow(name, data);
     return randomUUID();
+  }
+
+  desk(): JobDesk {
+    throw new XcoreError("NOT_FOUND", "a plugin under test has no desk: its jobs are not kept");
   }
 
   check(): Promise<Health> {

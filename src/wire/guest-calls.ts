@@ -41,6 +41,18 @@ export interface EventDelivery {
   source: string;
 }
 
+/** The n-th retry waits `first` * `factor` ** (n - 1), at most `max`, `jitter` of it more or less. */
+export interface JobBackoff {
+  /** A human interval. Default "1s". */
+  first?: string;
+  /** 1 to 10. Default 2. */
+  factor?: number;
+  /** A human interval. Default "10m". */
+  max?: string;
+  /** 0 to 1. Default 0.2. */
+  jitter?: number;
+}
+
 export interface JobDescription {
   /** A human interval ("1 hour"). */
   every?: string;
@@ -52,6 +64,7 @@ export interface JobDescription {
   concurrency?: number;
   /** Tries after the first failed one. Default 3. */
   retries?: number;
+  backoff?: JobBackoff;
 }
 
 /** What `definePlugin` declared, as data. */

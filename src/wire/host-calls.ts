@@ -26,6 +26,8 @@ export interface HostCalls {
     reply: { id: string };
   };
   "jobs.cancel": { args: { id: string }; reply: { cancelled: boolean } };
+  /** How far a running job of this plugin is, from 0 to 1. */
+  "jobs.progress": { args: { id: string; progress: number; note?: string }; reply: null };
 
   "events.publish": { args: { name: string; payload: Json }; reply: null };
 
@@ -71,6 +73,7 @@ export const permissionOf: Readonly<Record<HostCallName, PermissionName>> = {
   "cache.delete": "cache",
   "jobs.enqueue": "jobs",
   "jobs.cancel": "jobs",
+  "jobs.progress": "jobs",
   "events.publish": "events",
   "actions.call": "call",
   "fetch.request": "fetch",

@@ -65,6 +65,7 @@ export const codes = {
 
   ACTION_NOT_FOUND: entry(404, 65, "No such action"),
   JOB_NOT_FOUND: entry(404, 65, "No such job"),
+  JOB_STATE: entry(409, 65, "The job's state does not allow that"),
   INPUT_INVALID: entry(422, 65, "The input is not valid"),
   QUOTA_EXCEEDED: entry(413, 65, "A quota is exceeded"),
   DATABASE_ERROR: entry(500, 65, "The database refused the statement"),

@@ -1,5 +1,5 @@
 // What a guest says it declares, checked: it decides what is routed to it, so nothing of it is taken on trust.
-import type { GuestDescription, JobDescription } from "../../wire/guest-calls.ts";
+import type { GuestDescription, JobBackoff, JobDescription } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { isRecord } from "./guest-text.ts";
 
@@ -55,7 +55,21 @@ function checkJob(job: Record<string, unknown>): JobDescription | undefined {
       return undefined;
     checked[key] = count;
   }
-  return checked;
+  if (job["backoff"] === undefined) return checked;
+  const backoff = checkBackoff(job["backoff"]);
+  return backoff === undefined ? undefined : { ...checked, backoff };
+}
+
+/** Texts and numbers; whether they are the right ones is the jobs service's to say. */
+function checkBackoff(value: unknown): JobBackoff | undefined {
+  if (!isRecord(value)) return undefined;
+  const entries = (["first", "factor", "max", "jitter"] as const).flatMap((key) =>
+    value[key] === undefined ? [] : [[key, value[key]] as const],
+  );
+  const plain = entries.every(
+    ([, found]) => typeof found === "number" || (typeof found === "string" && found.length <= 200),
+  );
+  return plain ? (Object.fromEntries(entries) as JobBackoff) : undefined;
 }
 
 function isTextList(value: unknown, pattern: RegExp): value is string[] {

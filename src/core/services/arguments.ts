@@ -59,6 +59,12 @@ export class Arguments {
     throw this.fault(name, `a whole number from ${least} to ${most}`);
   }
 
+  number(name: string, least: number, most: number): number {
+    const found = this.#own(name);
+    if (typeof found === "number" && found >= least && found <= most) return found;
+    throw this.fault(name, `a number from ${least} to ${most}`);
+  }
+
   /** Any JSON value of at most `max` bytes as text; absent is null. */
   json(name: string, max: number): { value: Json; text: string } {
     const value = (this.#own(name) ?? null) as Json;

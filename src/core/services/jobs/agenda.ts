@@ -9,8 +9,11 @@ import type { Logger } from "../../base/log.ts";
 import { durationPattern, formatSize, parseDuration, parseSize, sizePattern } from "../../base/units.ts";
 import type { DatabaseService } from "../database/database.ts";
 import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
+import { jobDesk } from "./desk.ts";
+import { DeskStore } from "./desk-store.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
-import type { JobCounts, JobsService, JobSummary } from "./jobs.ts";
+import { pruneHistory, type Keep } from "./history.ts";
+import type { JobCounts, JobDesk, JobsService, JobState, JobSummary } from "./jobs.ts";
 import { openJobsPool } from "./pool.ts";
 import type { Binding, JobProcessor } from "./processor.ts";
 import { firstRun, planJobs } from "./schedule.ts";
@@ -28,6 +31,8 @@ const options = Type.Object(
     /** How long history is kept. */
     keepDone: duration("1d", "1d"),
     keepFailed: duration("14d", "14d"),
+    /** And at most this many of each job, done and failed ones counted apart. */
+    keepCount: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 10_000 }),
     /** After this long without a sign of life a job's process counts as gone, and the job runs again elsewhere. */
     lockLifetime: duration("30s", "30s"),
   },
@@ -49,6 +54,7 @@ export const agendaJobs: Provider<Static<typeof options>> = {
       keep: {
         doneMs: parseDuration(written.keepDone) ?? 86_400_000,
         failedMs: parseDuration(written.keepFailed) ?? 14 * 86_400_000,
+        count: written.keepCount,
       },
       lockLifetimeMs: Math.max(parseDuration(written.lockLifetime) ?? 30_000, 1000),
     });
@@ -60,7 +66,7 @@ interface Settings {
   logger: Logger;
   maxWaiting: number;
   maxDataBytes: number;
-  keep: { doneMs: number; failedMs: number };
+  keep: Keep;
   lockLifetimeMs: number;
 }
 
@@ -71,6 +77,7 @@ class AgendaJobs implements JobsService {
   readonly driver = "agenda";
   readonly #settings: Settings;
   readonly #store: JobStore;
+  readonly #deskStore: DeskStore;
   readonly #quota: WaitingQuota;
   readonly #bindings = new Map<string, Binding>();
   /** What a revision has announced; its `start` may enqueue before it is bound. */
@@ -81,6 +88,7 @@ class AgendaJobs implements JobsService {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#store = new JobStore(settings.pool);
+    this.#deskStore = new DeskStore(settings.pool);
     this.#quota = new WaitingQuota(settings.maxWaiting, (plugin, most) =>
       this.#store.countWaiting(plugin, most),
     );
@@ -137,9 +145,9 @@ class AgendaJobs implements JobsService {
     this.#processor = new JobProcessor({ pool, logger, lockLifetimeMs, pollMs, bindings: this.#bindings });
     await this.#processor.start();
     const prune = (): void => {
-      this.#store
-        .prune(keep)
-        .catch((error: unknown) => logger.debug({ error: messageOf(error) }, "pruning failed"));
+      pruneHistory(pool, keep).catch((error: unknown) =>
+        logger.debug({ error: messageOf(error) }, "pruning failed"),
+      );
     };
     this.#pruning = setInterval(prune, pruneEveryMs).unref();
   }
@@ -152,7 +160,7 @@ class AgendaJobs implements JobsService {
     return this.#reach(this.#store.counts());
   }
 
-  list(filter: { plugin?: string; state?: JobSummary["state"]; limit: number }): Promise<JobSummary[]> {
+  list(filter: { plugin?: string; state?: JobState; limit: number }): Promise<JobSummary[]> {
     return this.#reach(this.#store.list(filter));
   }
 
@@ -176,6 +184,16 @@ class AgendaJobs implements JobsService {
     });
   }
 
+  desk(): JobDesk {
+    return jobDesk({
+      store: this.#deskStore,
+      defined: (plugin) => this.#definedBy(plugin),
+      abort: (id) => this.#processor?.running.cancel(id),
+      poke: (name) => this.#processor?.poke(name),
+      reach: (work) => this.#reach(work),
+    });
+  }
+
   forPlugin({ name: plugin }: PluginIdentity): Promise<Facade> {
     return Promise.resolve(
       jobsFacade({
@@ -183,7 +201,8 @@ class AgendaJobs implements JobsService {
         maxDataBytes: this.#settings.maxDataBytes,
         defined: () => this.#definedBy(plugin),
         add: (job) => this.#add(plugin, job),
-        cancel: (id) => this.#reach(this.#store.cancel(plugin, id)),
+        cancel: (id) => this.#cancel(plugin, id),
+        progress: (id, told) => this.#processor?.running.progress(plugin, id, told) ?? false,
       }),
     );
   }
@@ -222,6 +241,12 @@ class AgendaJobs implements JobsService {
     const id = await this.#reach(this.#store.add(job));
     if (job.runAt.getTime() <= Date.now()) this.#processor?.poke(job.name);
     return id;
+  }
+
+  async #cancel(plugin: string, id: string): Promise<boolean> {
+    const outcome = await this.#reach(this.#deskStore.cancel(id, plugin));
+    if (outcome === "running") this.#processor?.running.cancel(id);
+    return outcome !== null;
   }
 
   #namesOf(plugin: string): string[] {

@@ -12,13 +12,15 @@ export interface FacadeSources {
   defined: () => readonly string[];
   add: (job: NewJob) => Promise<string>;
   cancel: (id: string) => Promise<boolean>;
+  /** False when no such job runs. */
+  progress: (id: string, told: { progress: number; note: string | undefined }) => boolean;
 }
 
 const maxDelayMs = 366 * 86_400_000;
 const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel }: FacadeSources): Facade {
+export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel, progress }: FacadeSources): Facade {
   return {
     calls: {
       "jobs.enqueue": async (args) => {
@@ -37,6 +39,13 @@ export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel }: Facad
       "jobs.cancel": async (args) => {
         const id = new Arguments("jobs.cancel", args).text("id", 64);
         return { cancelled: uuid.test(id) && (await cancel(id)) } satisfies Reply<"jobs.cancel">;
+      },
+      "jobs.progress": async (args) => {
+        const fields = new Arguments("jobs.progress", args);
+        const id = fields.text("id", 64);
+        const told = { progress: fields.number("progress", 0, 1), note: fields.optionalText("note", 200) };
+        if (progress(id, told)) return null satisfies Reply<"jobs.progress">;
+        throw new XcoreError("CALL_CANCELLED", `plugin '${plugin}': the job ${id} does not run any more`);
       },
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -9,15 +9,73 @@ export interface JobCounts {
   failed: number;
 }
 
+export const jobStates = [
+  "running",
+  "waiting",
+  "scheduled",
+  "paused",
+  "failed",
+  "cancelled",
+  "done",
+] as const;
+
+/** `waiting`: due. `scheduled`: later. `paused`: its turn would come or has, but its job is paused. */
+export type JobState = (typeof jobStates)[number];
+
 export interface JobSummary {
   id: string;
   plugin: string;
   name: string;
-  state: "scheduled" | "waiting" | "running" | "failed" | "done";
+  state: JobState;
+  /** Runs that were begun. */
   attempt: number;
+  /** 0 to 1, as the handler last said; null when it said nothing. */
+  progress: number | null;
+  note: string | null;
   nextRunAt: string | null;
   lastRunAt: string | null;
   error: string | null;
+}
+
+export interface JobDetail extends JobSummary {
+  /** The idempotency key of its runs; null for a schedule, whose occurrences have one each. */
+  key: string | null;
+  data: Json;
+  priority: number;
+  unique: string | null;
+  createdAt: string;
+  finishedAt: string | null;
+  /** The last sign of life of the process that runs it. */
+  heartbeatAt: string | null;
+}
+
+export interface JobSchedule {
+  plugin: string;
+  name: string;
+  /** `1 hour`, or a cron expression. */
+  schedule: string;
+  timezone: string | null;
+  nextRunAt: string;
+  lastRunAt: string | null;
+  paused: boolean;
+  /** Why its last run failed. */
+  error: string | null;
+}
+
+/** What people do with jobs. `id` may be its beginning, four characters or more, as long as only one job has it. */
+export interface JobDesk {
+  show(id: string): Promise<JobDetail>;
+  /**
+   * One that waits ends at once; the handler of one that runs is told, wherever it runs, and it is not tried again.
+   * `JOB_STATE` when it has ended or is a schedule that does not run.
+   */
+  cancel(id: string): Promise<JobDetail>;
+  /** Has one that failed or was cancelled run again, with the key it had. `JOB_STATE` for any other. */
+  retry(id: string): Promise<JobDetail>;
+  /** Runs of this job begin no more, on any server of this database, until it is resumed; what runs goes on. */
+  pause(plugin: string, name: string): Promise<void>;
+  resume(plugin: string, name: string): Promise<void>;
+  schedules(plugin: string | undefined): Promise<JobSchedule[]>;
 }
 
 export interface JobsService extends Service {
@@ -38,7 +96,8 @@ export interface JobsService extends Service {
   /** Stops claiming and waits until running jobs are done or `timeoutMs` is over. */
   drain(timeoutMs: number): Promise<void>;
   counts(): Promise<JobCounts>;
-  list(filter: { plugin?: string; state?: JobSummary["state"]; limit: number }): Promise<JobSummary[]>;
+  list(filter: { plugin?: string; state?: JobState; limit: number }): Promise<JobSummary[]>;
   /** Runs a defined job now; returns the new job's id. */
   enqueue(plugin: string, name: string, data: Json): Promise<string>;
+  desk(): JobDesk;
 }

@@ -6,8 +6,10 @@ import type { JobRun } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { retryDelayMs } from "./backoff.ts";
 import { LocalChannel } from "./channel.ts";
 import { ClaimingRepository, type RunEnvelope } from "./repository.ts";
+import { RunningJobs } from "./running.ts";
 import type { JobPlan } from "./schedule.ts";
 
 /** A job that is handled here. */
@@ -26,13 +28,6 @@ export interface ProcessorOptions {
   bindings: ReadonlyMap<string, Binding>;
 }
 
-interface Running {
-  controller: AbortController;
-  ended: PromiseWithResolvers<void>;
-}
-
-const firstRetryMs = 1000;
-const maxRetryMs = 600_000;
 const logFaultEveryMs = 10_000;
 
 export class JobProcessor {
@@ -40,18 +35,20 @@ export class JobProcessor {
   readonly #channel = new LocalChannel();
   readonly #repository: ClaimingRepository;
   readonly #agenda: Agenda;
-  readonly #running = new Map<string, Running>();
+  readonly #running: RunningJobs;
   readonly #soon = new Map<string, NodeJS.Timeout>();
-  #heartbeat: NodeJS.Timeout | undefined;
   #claiming = false;
   #faultLoggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProcessorOptions) {
     this.#options = options;
     const { pool, bindings, lockLifetimeMs, pollMs } = options;
+    const owner = randomUUID();
+    const onFault = (error: unknown): void => this.#logFault(error);
+    this.#running = new RunningJobs({ pool, owner, lockLifetimeMs, everyMs: pollMs, onFault });
     this.#repository = new ClaimingRepository({
       pool,
-      owner: randomUUID(),
+      owner,
       lockLifetimeMs,
       aheadMs: pollMs,
       claimable: () => (this.#claiming ? [...bindings.keys()] : []),
@@ -70,8 +67,12 @@ export class JobProcessor {
       // Concurrency is a matter of each job: one total would let a busy job keep every place for itself.
       maxConcurrency: 10_000,
     });
-    this.#agenda.on("error", (error: unknown) => this.#logFault(error));
+    this.#agenda.on("error", onFault);
     this.#agenda.on("complete", (job: Job) => this.#afterRun(job));
+  }
+
+  get running(): Pick<RunningJobs, "cancel" | "progress"> {
+    return this.#running;
   }
 
   get claiming(): boolean {
@@ -82,8 +83,7 @@ export class JobProcessor {
     this.#claiming = true;
     for (const name of this.#options.bindings.keys()) this.define(name);
     await this.#agenda.start();
-    const heartbeat = setInterval(() => void this.#renew(), this.#options.lockLifetimeMs / 3);
-    this.#heartbeat = heartbeat.unref();
+    this.#running.start();
   }
 
   /** Makes Agenda know a bound job by its present plan. */
@@ -110,11 +110,8 @@ export class JobProcessor {
   /** Stops claiming; resolves when nothing runs any more or after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     this.#claiming = false;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    await Promise.race([Promise.all([...this.#running.values()].map(({ ended }) => ended.promise)), promise]);
-    clearTimeout(timer);
-    clearInterval(this.#heartbeat);
+    await this.#running.idle(timeoutMs);
+    this.#running.stop();
     for (const soon of this.#soon.values()) clearTimeout(soon);
     this.#soon.clear();
     await this.#agenda.stop(false);
@@ -123,11 +120,8 @@ export class JobProcessor {
   /** Drains, and cuts off what still runs then. */
   async close(): Promise<void> {
     if (this.#claiming) await this.drain(0);
-    for (const { controller } of this.#running.values()) controller.abort(cutOff("the server stops"));
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, 2000);
-    await Promise.race([Promise.all([...this.#running.values()].map(({ ended }) => ended.promise)), promise]);
-    clearTimeout(timer);
+    this.#running.cutOffAll("the server stops");
+    await this.#running.idle(2000);
   }
 
   async #run(job: Job<RunEnvelope>): Promise<void> {
@@ -139,21 +133,31 @@ export class JobProcessor {
     }
     const { plan, plugin } = binding;
     data.retries = plan.retries;
+    data.backoff = plan.backoff;
+    if (data.cancelled === true) throw cancelledBefore();
     if (data.attempt > plan.retries + 1) {
       throw new XcoreError(
         "PLUGIN_CRASHED",
         `the process that ran it ended each of ${data.attempt - 1} times`,
       );
     }
-    const controller = new AbortController();
-    this.#running.set(_id, { controller, ended: Promise.withResolvers() });
-    const key = data.occurrence == null || job.attrs.type === "normal" ? _id : `${_id}@${data.occurrence}`;
-    const run = { id: _id, name: plan.name, data: data.payload, attempt: data.attempt, key };
+    const signal = this.#running.begin(_id, job);
+    const run = {
+      id: _id,
+      name: plan.name,
+      data: data.payload,
+      attempt: data.attempt,
+      key: keyOf(job.attrs),
+    };
     try {
-      await binding.run(run, controller.signal);
+      await binding.run(run, signal);
     } catch (error) {
-      const final = data.attempt > plan.retries;
       const fields = { plugin, job: plan.name, id: _id, attempt: data.attempt, error: messageOf(error) };
+      if (job.attrs.data.cancelled === true) {
+        this.#options.logger.info(fields, "a job was cancelled");
+        throw new XcoreError("CALL_CANCELLED", "cancelled while it ran", { cause: error });
+      }
+      const final = data.attempt > plan.retries;
       if (final) this.#options.logger.error(fields, "a job failed and is not tried again");
       else this.#options.logger.warn(fields, "a job failed and is tried again");
       throw error instanceof Error ? error : new Error(messageOf(error));
@@ -162,9 +166,7 @@ export class JobProcessor {
 
   #afterRun(job: Job): void {
     const { name, _id, nextRunAt } = job.attrs;
-    const id = String(_id);
-    this.#running.get(id)?.ended.resolve();
-    this.#running.delete(id);
+    this.#running.end(String(_id));
     // Agenda frees the job's place only after this event.
     setImmediate(() => this.poke(name));
     if (nextRunAt instanceof Date) this.#pokeIn(name, nextRunAt.getTime() - Date.now());
@@ -177,20 +179,6 @@ export class JobProcessor {
       this.poke(name);
     }, ms + 1);
     this.#soon.set(name, timer.unref());
-  }
-
-  async #renew(): Promise<void> {
-    const ids = [...this.#running.keys()];
-    if (ids.length === 0) return;
-    try {
-      const ours = new Set(await this.#repository.renew(ids));
-      for (const id of ids) {
-        if (!ours.has(id))
-          this.#running.get(id)?.controller.abort(cutOff("another process has taken it over"));
-      }
-    } catch (error) {
-      this.#logFault(error);
-    }
   }
 
   #logFault(error: unknown): void {
@@ -206,12 +194,18 @@ export class JobProcessor {
 
 /** When a job that has failed runs again; null when it does not. */
 function retryDelay(data: RunEnvelope): number | null {
-  if (data.attempt > (data.retries ?? 0)) return null;
+  const { attempt, retries = 0, backoff, cancelled } = data;
+  if (cancelled === true || backoff === undefined || attempt > retries) return null;
   data.retry = true;
-  const delayMs = Math.min(firstRetryMs * 2 ** (data.attempt - 1), maxRetryMs);
-  return Math.round(delayMs * (0.8 + Math.random() * 0.4));
+  return retryDelayMs(backoff, attempt, Math.random());
 }
 
-function cutOff(why: string): XcoreError {
-  return new XcoreError("CALL_CANCELLED", `the job was cut off: ${why}`);
+/** One for all tries of a job, or of an occurrence of a schedule. */
+function keyOf({ _id, type, data }: Job<RunEnvelope>["attrs"]): string {
+  const id = String(_id);
+  return data.key ?? (type === "normal" || data.occurrence == null ? id : `${id}@${data.occurrence}`);
+}
+
+function cancelledBefore(): XcoreError {
+  return new XcoreError("CALL_CANCELLED", "cancelled before it ran again");
 }

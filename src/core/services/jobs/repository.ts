@@ -5,6 +5,7 @@ import { toJobId, type JobId, type JobParameters } from "agenda";
 import type { Pool } from "pg";
 import { sleep } from "../../base/deadline.ts";
 import { systemCode } from "../../base/error.ts";
+import type { Backoff } from "./backoff.ts";
 import { jobsTable } from "./schema.ts";
 import type { Envelope } from "./store.ts";
 
@@ -25,10 +26,15 @@ export interface RepositoryOptions {
 export interface RunEnvelope extends Envelope {
   /** Tries after the first one, as the plan said when it began: its plugin may be gone when it fails. */
   retries?: number;
+  backoff?: Backoff;
   /** It failed and is tried again. */
   retry?: boolean;
   /** It did not run: it goes back as if it had not been claimed. */
   giveBack?: boolean;
+  /** Somebody has cancelled it. */
+  cancelled?: boolean;
+  /** What its handler said last of its progress. */
+  note?: string;
 }
 
 interface JobRow {
@@ -107,16 +113,6 @@ export class ClaimingRepository extends PostgresJobRepository {
       .catch(() => undefined);
   }
 
-  /** Renews the locks of running jobs; returns the ids that are still ours. */
-  async renew(ids: readonly string[]): Promise<string[]> {
-    const { rows } = await this.#options.pool.query<{ id: string }>(
-      `UPDATE jobs SET locked_at = now()
-       WHERE id = ANY($1::uuid[]) AND last_modified_by = $2 AND locked_at IS NOT NULL RETURNING id`,
-      [ids, this.#options.owner],
-    );
-    return rows.map((row) => row.id);
-  }
-
   /** Names with due jobs. Looks that are asked for at the same time are one. */
   async #lookOnce(): Promise<Map<string, { stale: boolean }>> {
     this.#look ??= this.#lookForAll().finally(() => (this.#look = undefined));
@@ -130,7 +126,8 @@ export class ClaimingRepository extends PostgresJobRepository {
          SELECT name, (SELECT extract(epoch FROM next_run_at - now())::float8 * 1000 FROM jobs
            WHERE jobs.name = names.name AND NOT disabled AND locked_at IS NULL AND next_run_at IS NOT NULL
            ORDER BY next_run_at LIMIT 1) AS ms
-         FROM unnest($1::text[]) AS names (name)) AS next WHERE ms <= $2
+         FROM unnest($1::text[]) AS names (name)
+         WHERE NOT EXISTS (SELECT FROM paused_jobs WHERE paused_jobs.name = names.name)) AS next WHERE ms <= $2
        UNION ALL
        SELECT DISTINCT name, 0, true FROM jobs
          WHERE locked_at <= now() - $3 * interval '1 ms' AND name = ANY($1)`,
@@ -148,62 +145,91 @@ export class ClaimingRepository extends PostgresJobRepository {
     const { rows } = await this.#options.pool.query<JobRow>(
       `UPDATE jobs SET locked_at = now(), last_modified_by = $2 WHERE id = (
          SELECT id FROM jobs WHERE name = $1 AND NOT disabled AND locked_at IS NULL AND next_run_at <= now()
+           AND NOT EXISTS (SELECT FROM paused_jobs WHERE name = $1)
          ORDER BY priority DESC, next_run_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}`,
       [name, this.#options.owner],
     );
     return rows[0];
   }
 
-  /** A job whose process has gone: it is due at once, also when it belongs to a schedule. */
+  /** A job whose process has gone: it is due at once, also when it belongs to a schedule. A paused one only goes back. */
   async #claimStale(name: string): Promise<JobRow | undefined> {
-    const { rows } = await this.#options.pool.query<JobRow>(
-      `UPDATE jobs SET locked_at = now(), last_modified_by = $2, next_run_at = now() WHERE id = (
+    const { rows } = await this.#options.pool.query<JobRow & { claimed: boolean }>(
+      `UPDATE jobs SET last_modified_by = $2, next_run_at = now(),
+         locked_at = CASE WHEN EXISTS (SELECT FROM paused_jobs WHERE name = $1) THEN NULL ELSE now() END
+       WHERE id = (
          SELECT id FROM jobs WHERE name = $1 AND locked_at <= now() - $3 * interval '1 ms'
-         ORDER BY locked_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}`,
+         ORDER BY locked_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}, locked_at IS NOT NULL AS claimed`,
       [name, this.#options.owner, this.#options.lockLifetimeMs],
     );
-    return rows[0];
+    return rows[0]?.claimed === true ? rows[0] : undefined;
   }
 
   async #begin(job: JobParameters<RunEnvelope>): Promise<void> {
-    const { rows } = await this.#options.pool.query<{ data: Envelope }>(
-      `UPDATE jobs SET locked_at = now(), last_run_at = $3, next_run_at = $4,
+    const { rows } = await this.#options.pool.query<{ data: Envelope; cancelled: boolean }>(
+      `UPDATE jobs SET locked_at = now(), last_run_at = $3, next_run_at = $4, progress = NULL, progress_note = NULL,
          data = data || jsonb_build_object('attempt', (data->>'attempt')::int + 1, 'occurrence',
            CASE WHEN (data->>'attempt')::int = 0 THEN to_jsonb(next_run_at) ELSE data->'occurrence' END)
-       WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL RETURNING data`,
+       WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL RETURNING data, cancelled`,
       [job._id, this.#options.owner, job.lastRunAt, job.nextRunAt],
     );
     if (rows[0] === undefined) throw lost(job);
-    job.data = rows[0].data;
+    job.data = { ...rows[0].data, cancelled: rows[0].cancelled };
   }
 
   async #finish(job: JobParameters<RunEnvelope>): Promise<void> {
-    const { retry = false, giveBack = false } = job.data ?? {};
+    const { pool, owner } = this.#options;
+    const { giveBack = false, retry = false } = job.data ?? {};
+    if (giveBack) return this.#giveBack(job);
     const failed = job.failedAt !== undefined && job.failedAt.getTime() === job.lastFinishedAt?.getTime();
-    const { rowCount } = await this.#options.pool.query(
-      giveBack
-        ? `UPDATE jobs SET locked_at = NULL, next_run_at = now(),
-             data = jsonb_set(data, '{attempt}', to_jsonb(greatest((data->>'attempt')::int - 1, 0)))
-           WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL`
-        : `UPDATE jobs SET locked_at = NULL, last_finished_at = $3, failed_at = $4, fail_reason = $5, fail_count = $6,
-             next_run_at = CASE WHEN type = 'single' AND NOT $7 THEN next_run_at ELSE $8 END,
-             data = CASE WHEN type = 'single' AND NOT $7 THEN data || '{"attempt": 0}' ELSE data END
-           WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL`,
-      giveBack
-        ? [job._id, this.#options.owner]
-        : [
-            job._id,
-            this.#options.owner,
-            job.lastFinishedAt,
-            failed ? job.failedAt : null,
-            failed ? (job.failReason ?? "").slice(0, 4000) : null,
-            failed ? job.failCount : 0,
-            retry,
-            job.nextRunAt,
-          ],
+    const progress = job.progress === undefined || failed ? job.progress : 1;
+    const outcome = [
+      job._id,
+      owner,
+      job.lastFinishedAt,
+      failed ? job.failedAt : null,
+      failed ? (job.failReason ?? "").slice(0, 4000) : null,
+      failed ? job.failCount : 0,
+      progress ?? null,
+      job.data?.note ?? null,
+      failed && job.data?.cancelled === true,
+    ];
+    const ended = job.type === "single" && !retry;
+    const { rowCount } = await pool.query(
+      ended ? finishOccurrence : finishJob,
+      ended ? [...outcome, historyData(job)] : [...outcome, job.nextRunAt],
     );
     if (rowCount !== 1) throw lost(job);
   }
+
+  /** As if it had not been claimed. */
+  async #giveBack(job: JobParameters): Promise<void> {
+    const { rowCount } = await this.#options.pool.query(
+      `UPDATE jobs SET locked_at = NULL, next_run_at = now(),
+         data = jsonb_set(data, '{attempt}', to_jsonb(greatest((data->>'attempt')::int - 1, 0)))
+       WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL`,
+      [job._id, this.#options.owner],
+    );
+    if (rowCount !== 1) throw lost(job);
+  }
+}
+
+const finish = `UPDATE jobs SET locked_at = NULL, last_finished_at = $3, failed_at = $4, fail_reason = $5, fail_count = $6,
+  progress = $7, progress_note = $8`;
+const ours = "WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL";
+
+const finishJob = `${finish}, cancelled = $9, next_run_at = $10 ${ours}`;
+
+/** The schedule goes on with its next occurrence; this one becomes history, where it can be retried if it failed. */
+const finishOccurrence = `WITH finished AS (
+    ${finish}, cancelled = false, data = data || '{"attempt": 0}' ${ours} RETURNING *)
+  INSERT INTO jobs (name, priority, type, data, last_run_at, last_finished_at, failed_at, fail_reason, fail_count,
+    progress, progress_note, cancelled)
+  SELECT name, priority, 'normal', $10, last_run_at, $3, $4, $5, $6, $7, $8, $9 FROM finished`;
+
+function historyData({ _id, data }: JobParameters<RunEnvelope>): Envelope {
+  const { payload = null, attempt = 1, occurrence } = data ?? {};
+  return { payload, attempt, key: `${String(_id)}@${String(occurrence)}` };
 }
 
 function parametersOf(row: JobRow): JobParameters {

@@ -3,12 +3,15 @@ import { CronExpressionParser } from "cron-parser";
 import type { JobDescription } from "../../../wire/guest-calls.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import { nearest, suggestion } from "../../base/nearest.ts";
+import { parseBackoff, type Backoff } from "./backoff.ts";
+import { parseInterval } from "./interval.ts";
 
 /** A job description in compiled form. */
 export interface JobPlan {
   readonly name: string;
   readonly concurrency: number;
   readonly retries: number;
+  readonly backoff: Backoff;
   readonly schedule: Schedule | undefined;
 }
 
@@ -19,11 +22,9 @@ export interface Schedule {
 }
 
 const jobName = /^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/;
-const fields = ["every", "cron", "timezone", "concurrency", "retries"];
+const fields = ["every", "cron", "timezone", "concurrency", "retries", "backoff"];
 const maxRetries = 100;
 const maxConcurrency = 100;
-const minIntervalMs = 1000;
-const maxIntervalMs = 366 * 86_400_000;
 
 /** Throws `PLUGIN_DEFINITION` naming plugin, job and fault. */
 export function planJobs(plugin: string, jobs: Readonly<Record<string, JobDescription>>): JobPlan[] {
@@ -55,67 +56,30 @@ function planOf(name: string, description: JobDescription): JobPlan {
   const unknown = Object.keys(description).find((key) => !fields.includes(key));
   if (unknown !== undefined) throw new TypeError(`'${unknown}' is unknown; ${suggestion(unknown, fields)}`);
   const { every, cron, timezone, concurrency = 1, retries = 3 } = description;
+  const backoff = parseBackoff(description.backoff);
   whole("concurrency", concurrency, 1, maxConcurrency);
   whole("retries", retries, 0, maxRetries);
   if (every !== undefined && cron !== undefined) throw new TypeError("'every' and 'cron' exclude each other");
   if (timezone !== undefined && cron === undefined)
     throw new TypeError("'timezone' says nothing without 'cron'");
   if (every !== undefined) {
-    return {
-      name,
-      concurrency,
-      retries,
-      schedule: { interval: String(parseInterval(every)), timezone: undefined },
-    };
+    const schedule = { interval: String(parseInterval("every", every)), timezone: undefined };
+    return { name, concurrency, retries, backoff, schedule };
   }
-  if (cron === undefined) return { name, concurrency, retries, schedule: undefined };
+  if (cron === undefined) return { name, concurrency, retries, backoff, schedule: undefined };
   const zone = parseTimezone(timezone ?? "UTC");
-  return { name, concurrency, retries, schedule: { interval: parseCron(cron, zone), timezone: zone } };
+  return {
+    name,
+    concurrency,
+    retries,
+    backoff,
+    schedule: { interval: parseCron(cron, zone), timezone: zone },
+  };
 }
 
 function whole(name: string, value: unknown, least: number, most: number): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return;
   throw new TypeError(`'${name}' must be a whole number from ${least} to ${most}, got ${String(value)}`);
-}
-
-const units: Readonly<Record<string, number>> = {
-  second: 1000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  week: 604_800_000,
-};
-const shortUnits: Readonly<Record<string, string>> = {
-  s: "second",
-  sec: "second",
-  m: "minute",
-  min: "minute",
-  h: "hour",
-  d: "day",
-  w: "week",
-};
-
-/** Milliseconds of "90 seconds", "1 hour and 30 minutes", "5m". */
-export function parseInterval(text: unknown): number {
-  if (typeof text !== "string")
-    throw new TypeError(`'every' must be a text such as "1 hour", got ${typeof text}`);
-  const parts = text
-    .trim()
-    .toLowerCase()
-    .split(/\s*(?:,|\band\b)\s*|(?<=[a-z])\s+(?=\d)/);
-  let total = 0;
-  for (const part of parts) {
-    const [, amount, word = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/.exec(part) ?? [];
-    if (amount === undefined)
-      throw new TypeError(`every: '${text}' is no interval; write "30 seconds", "1 hour" or "1 day"`);
-    const unit = shortUnits[word] ?? word.replace(/s$/, "");
-    const ms = Object.hasOwn(units, unit) ? units[unit] : undefined;
-    if (ms === undefined)
-      throw new TypeError(`every: '${text}': '${word}' is no unit; ${suggestion(word, Object.keys(units))}`);
-    total += Number(amount) * ms;
-  }
-  if (total >= minIntervalMs && total <= maxIntervalMs) return Math.round(total);
-  throw new TypeError(`every: '${text}' is out of range; at least 1 second, at most 366 days`);
 }
 
 function parseTimezone(zone: unknown): string {

@@ -7,11 +7,14 @@ import { withLock } from "../database/core-schema.ts";
 export const jobsSchema = "xcore";
 export const jobsTable = "jobs";
 
-const version = "xcore jobs 1";
+const version = "xcore jobs 2";
 
 const statements = [
   `SET LOCAL search_path = ${jobsSchema}`,
   getCreateTableSQL(jobsTable),
+  `ALTER TABLE jobs ADD COLUMN IF NOT EXISTS progress_note text,
+     ADD COLUMN IF NOT EXISTS cancelled boolean NOT NULL DEFAULT false`,
+  `CREATE TABLE IF NOT EXISTS paused_jobs (name text PRIMARY KEY, paused_at timestamptz NOT NULL DEFAULT now())`,
   `CREATE UNIQUE INDEX IF NOT EXISTS jobs_schedule ON jobs (name) WHERE type = 'single'`,
   `CREATE INDEX IF NOT EXISTS jobs_claim ON jobs (name, priority DESC, next_run_at)
      WHERE locked_at IS NULL AND next_run_at IS NOT NULL AND NOT disabled`,
@@ -20,8 +23,9 @@ const statements = [
   `CREATE INDEX IF NOT EXISTS jobs_locked ON jobs (locked_at) WHERE locked_at IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS jobs_unique ON jobs (name, (data->>'unique'))
      WHERE next_run_at IS NOT NULL AND data ? 'unique'`,
-  `CREATE INDEX IF NOT EXISTS jobs_history ON jobs (last_finished_at)
-     WHERE next_run_at IS NULL AND locked_at IS NULL`,
+  `DROP INDEX IF EXISTS jobs_history`,
+  `CREATE INDEX IF NOT EXISTS jobs_ended ON jobs (name, (failed_at IS NULL), last_finished_at)
+     WHERE next_run_at IS NULL AND locked_at IS NULL AND type = 'normal'`,
   `COMMENT ON TABLE jobs IS '${version}'`,
 ];
 

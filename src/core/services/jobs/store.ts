@@ -2,7 +2,8 @@
 import type { Pool } from "pg";
 import type { Json } from "../../../wire/json.ts";
 import { withLock } from "../database/core-schema.ts";
-import type { JobCounts, JobSummary } from "./jobs.ts";
+import { jobStates, type JobCounts, type JobSummary } from "./jobs.ts";
+import { stateOf, summaryColumns, summaryOf, type SummaryRow } from "./rows.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** The `data` column: what the plugin gave, and what the core keeps beside it. */
@@ -13,6 +14,8 @@ export interface Envelope {
   /** Which occurrence of a schedule is running. */
   occurrence?: string | null;
   unique?: string;
+  /** The idempotency key, where it is not the job's id: of an occurrence of a schedule that was kept as failed. */
+  key?: string;
 }
 
 export interface NewJob {
@@ -28,13 +31,6 @@ export interface NewSchedule extends Schedule {
   name: string;
   firstRunAt: Date;
 }
-
-const stateOf = `CASE
-  WHEN locked_at IS NOT NULL THEN 'running'
-  WHEN next_run_at <= now() THEN 'waiting'
-  WHEN next_run_at IS NOT NULL THEN 'scheduled'
-  WHEN failed_at IS NOT NULL THEN 'failed'
-  ELSE 'done' END`;
 
 export class JobStore {
   readonly #pool: Pool;
@@ -94,16 +90,6 @@ export class JobStore {
     );
   }
 
-  /** Removes a job of the plugin that has not begun. */
-  async cancel(plugin: string, id: string): Promise<boolean> {
-    const { rowCount } = await this.#pool.query(
-      `DELETE FROM jobs WHERE id = $1 AND starts_with(name, $2) AND type = 'normal'
-         AND locked_at IS NULL AND next_run_at IS NOT NULL`,
-      [id, `${plugin}.`],
-    );
-    return rowCount === 1;
-  }
-
   /** Jobs of a plugin that wait, counted no further than `most`. */
   async countWaiting(plugin: string, most: number): Promise<number> {
     const { rows } = await this.#pool.query<{ count: number }>(
@@ -125,52 +111,21 @@ export class JobStore {
   }
 
   async list(filter: { plugin?: string; state?: string; limit: number }): Promise<JobSummary[]> {
-    const { rows } = await this.#pool.query<ListRow>(
+    const { rows } = await this.#pool.query<SummaryRow>(
       `SELECT * FROM (
-         SELECT id, name, ${stateOf} AS state, (data->>'attempt')::int AS attempt, next_run_at, last_run_at,
-           CASE WHEN failed_at IS NOT NULL AND failed_at >= last_finished_at THEN fail_reason END AS error,
-           coalesce(last_finished_at, last_run_at, created_at) AS touched
+         SELECT ${summaryColumns}, coalesce(last_finished_at, last_run_at, created_at) AS touched
          FROM jobs WHERE $1::text IS NULL OR starts_with(name, $1 || '.')) AS listed
        WHERE $2::text IS NULL OR state = $2
-       ORDER BY array_position(ARRAY['running', 'waiting', 'scheduled', 'failed', 'done'], state),
+       ORDER BY array_position($4::text[], state),
          CASE WHEN next_run_at IS NOT NULL THEN next_run_at END, touched DESC, id
        LIMIT $3`,
-      [filter.plugin ?? null, filter.state ?? null, filter.limit],
+      [filter.plugin ?? null, filter.state ?? null, filter.limit, jobStates],
     );
-    return rows.map((row) => ({
-      id: row.id,
-      plugin: row.name.slice(0, row.name.indexOf(".")),
-      name: row.name.slice(row.name.indexOf(".") + 1),
-      state: row.state,
-      attempt: row.attempt ?? 0,
-      nextRunAt: row.next_run_at?.toISOString() ?? null,
-      lastRunAt: row.last_run_at?.toISOString() ?? null,
-      error: row.error,
-    }));
-  }
-
-  /** Removes history that is older than it is kept. */
-  async prune(keep: { doneMs: number; failedMs: number }): Promise<void> {
-    await this.#pool.query(
-      `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs
-         WHERE next_run_at IS NULL AND locked_at IS NULL AND type = 'normal'
-           AND last_finished_at < now() - (CASE WHEN failed_at IS NULL THEN $1 ELSE $2 END) * interval '1 ms'
-         LIMIT 5000)`,
-      [keep.doneMs, keep.failedMs],
-    );
+    return rows.map(summaryOf);
   }
 
   async removePlugin(plugin: string): Promise<void> {
     await this.#pool.query(`DELETE FROM jobs WHERE starts_with(name, $1)`, [`${plugin}.`]);
+    await this.#pool.query(`DELETE FROM paused_jobs WHERE starts_with(name, $1)`, [`${plugin}.`]);
   }
-}
-
-interface ListRow {
-  id: string;
-  name: string;
-  state: JobSummary["state"];
-  attempt: number | null;
-  next_run_at: Date | null;
-  last_run_at: Date | null;
-  error: string | null;
 }
