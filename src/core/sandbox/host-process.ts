@@ -4,7 +4,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { Socket } from "node:net";
 import { basename } from "node:path";
 import { XcoreError } from "../base/error.ts";
-import { hostProgram, hostReadable } from "./paths.ts";
+import { hostFiles, hostProgram } from "./paths.ts";
 import { ProcessMeter } from "./process-meter.ts";
 import { ProgressSlot } from "./progress-slot.ts";
 
@@ -33,11 +33,13 @@ export class HostProcess {
       });
     }
     this.progress = new ProgressSlot();
+    const files = hostFiles();
     const [program = process.execPath, ...args] = [
       ...leash(),
       process.execPath,
-      ...hostFlags(hostReadable()),
-      hostProgram,
+      ...hostFlags(files.readable),
+      files.program,
+      files.isolatedVm,
     ];
     this.#child = spawn(program, args, {
       cwd: "/",

@@ -1,7 +1,7 @@
 // Where the wall's own built files are.
 import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { packageFile } from "../base/package-root.ts";
 
 /** The program of a sandbox host. */
@@ -16,18 +16,28 @@ export function pluginModule(): string {
   return existsSync(source) ? source : packageFile("dist", "plugin-module.js");
 }
 
-/** What the host program reads while it starts; nothing else is readable to it. */
-export function hostReadable(): string[] {
-  const manifest = packageFile("package.json");
-  const isolatedVm = createRequire(manifest).resolve("isolated-vm/package.json");
-  // isolated-vm finds its binary through node-gyp-build, which tells the C library by alpine's file.
-  const loader = createRequire(isolatedVm).resolve("node-gyp-build/package.json");
-  const folders = [dirname(isolatedVm), dirname(loader)].flatMap(withRealPath);
-  const files = [hostProgram, manifest].flatMap(withRealPath);
-  return [...files, ...folders.map((folder) => `${folder}/*`), "/etc/alpine-release"];
+export interface HostFiles {
+  readonly program: string;
+  /** The folder of isolated-vm; the program loads it from there. */
+  readonly isolatedVm: string;
+  /** What the program reads while it starts; nothing else is readable to it. */
+  readonly readable: readonly string[];
 }
 
-function withRealPath(path: string): string[] {
-  const real = existsSync(path) ? realpathSync(path) : path;
-  return real === path ? [path] : [path, real];
+/** Real paths only: a process that may read a few files can't follow links (pnpm, npm link) through folders it may not. */
+export function hostFiles(): HostFiles {
+  const program = realpathSync(hostProgram);
+  const isolatedVm = folderOf("isolated-vm", packageFile("package.json"));
+  // isolated-vm finds its binary through node-gyp-build, which tells the C library by alpine's file.
+  const loader = folderOf("node-gyp-build", join(isolatedVm, "package.json"));
+  const manifest = realpathSync(packageFile("package.json"));
+  return {
+    program,
+    isolatedVm,
+    readable: [program, manifest, `${isolatedVm}/*`, `${loader}/*`, "/etc/alpine-release"],
+  };
+}
+
+function folderOf(name: string, from: string): string {
+  return dirname(createRequire(from).resolve(`${name}/package.json`));
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { hostFlags } from "../../../src/core/sandbox/host-process.ts";
-import { hostReadable } from "../../../src/core/sandbox/paths.ts";
+import { hostFiles } from "../../../src/core/sandbox/paths.ts";
 import { testPool } from "./pool.ts";
 import { rawOptions } from "./raw.ts";
 
@@ -68,7 +68,7 @@ test("code that got out of an isolate finds no files, no programs, no workers an
      console.log(JSON.stringify(found)); process.exit();`,
   );
   try {
-    const flags = hostFlags([...hostReadable(), probe]);
+    const flags = hostFlags([...hostFiles().readable, probe]);
     const { stdout } = await promisify(execFile)(process.execPath, [...flags, probe], { env: {}, cwd: "/" });
     const found = JSON.parse(stdout) as Record<string, string>;
     const closed = ["read", "list", "write", "memory", "program", "worker"];

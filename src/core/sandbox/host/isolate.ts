@@ -1,6 +1,10 @@
 // The only file that knows isolated-vm: one isolate with one context, strings in and out, every entry under a timeout.
-import ivm from "isolated-vm";
+import { createRequire } from "node:module";
+import type ivm from "isolated-vm";
 import type { Ending } from "../frames.ts";
+
+// From the folder the core names: looking it up would take reading more of the disk than this process may.
+const { Isolate } = createRequire(import.meta.url)(process.argv[2] ?? "isolated-vm") as typeof ivm;
 
 export interface IsolateOptions {
   memoryMb: number;
@@ -35,7 +39,7 @@ export class GuestIsolate {
   #lastTotalBytes = 0;
 
   constructor(options: IsolateOptions) {
-    this.#isolate = new ivm.Isolate({
+    this.#isolate = new Isolate({
       memoryLimit: options.memoryMb,
       onCatastrophicError: options.onCatastrophe,
     });
