@@ -1,0 +1,49 @@
+// xcore migrate, as a person runs it, without a server.
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { testWorkspace } from "../support/workspace.ts";
+import { xcore } from "./support/run.ts";
+
+test("xcore migrate goes up, down and tells where it is", async () => {
+  await using workspace = await testWorkspace();
+  await workspace.copyPlugin("notes");
+  const run = (...args: string[]) => xcore(["migrate", ...args], { cwd: workspace.folder });
+  const before = await run("status");
+  assert.match(before.stdout, /notes\s+0001_create_notes\s+pending/);
+  assert.match(before.stderr, /xcore migrate/);
+  const up = await run();
+  assert.deepEqual([up.code, up.stdout, up.stderr], [0, "applied notes: 0001_create_notes\n", ""]);
+  assert.equal((await run("up")).stdout, "Nothing to do: no migration is pending.\n");
+  const { targets } = JSON.parse((await run("status", "--plugin", "notes", "--json")).stdout) as {
+    targets: { target: string; migrations: { name: string; state: string }[] }[];
+  };
+  assert.equal(targets[0]?.migrations[0]?.state, "applied");
+  const down = JSON.parse((await run("down", "--plugin", "notes", "--json")).stdout) as object;
+  assert.deepEqual(down, { ok: true, undone: [{ target: "notes", migrations: ["0001_create_notes"] }] });
+  assert.equal((await run("down", "--plugin", "notes")).stdout, "Nothing to do: no migration is applied.\n");
+});
+
+test("xcore migrate create writes a file for a plugin; a failing one exits 65 and names its line", async () => {
+  await using workspace = await testWorkspace();
+  await workspace.copyPlugin("notes");
+  const run = (...args: string[]) => xcore(["migrate", ...args], { cwd: workspace.folder });
+  const created = await run("create", "add tags", "--plugin", "notes");
+  assert.match(created.stdout, /^Wrote plugins\/notes\/migrations\/\d{14}_add_tags\.sql\n$/);
+  const files = await readdir(join(workspace.folder, "plugins/notes/migrations"));
+  const file = files.find((name) => name.includes("add_tags")) ?? "";
+  await workspace.write(
+    `plugins/notes/migrations/${file}`,
+    "-- migrate:up\nselect 1;\nalter table nowhere add x int;\n",
+  );
+  const failed = await run("--plugin", "notes");
+  assert.equal(failed.code, 65);
+  assert.match(failed.stderr, /add_tags\.sql:3: relation "nowhere" does not exist/);
+  const unknown = await run("status", "--plugin", "note");
+  assert.equal(unknown.code, 65);
+  assert.match(unknown.stderr, /did you mean 'notes'/);
+  const none = await run("create", "users");
+  assert.equal(none.code, 65);
+  assert.match(none.stderr, /no entities.*--empty/s);
+});
