@@ -3,8 +3,14 @@ import type { CommandTable } from "../cli/manifest.ts";
 
 export const commands: CommandTable = {
   doctor: () => import("./doctor.ts"),
+  "job:cancel": () => import("./job/cancel.ts"),
   "job:list": () => import("./job/list.ts"),
+  "job:pause": () => import("./job/pause.ts"),
+  "job:resume": () => import("./job/resume.ts"),
+  "job:retry": () => import("./job/retry.ts"),
   "job:run": () => import("./job/run.ts"),
+  "job:schedule": () => import("./job/schedule.ts"),
+  "job:show": () => import("./job/show.ts"),
   migrate: () => import("./migrate/up.ts"),
   "migrate:create": () => import("./migrate/create.ts"),
   "migrate:down": () => import("./migrate/down.ts"),

@@ -378,6 +378,12 @@ export function jobsConformance(
       wrong({ every: "1 hour", timezone: "UTC" }, /without 'cron'/);
       wrong({ retries: -1 }, /'retries'/);
       wrong({ concurrency: 1.5 }, /'concurrency'/);
+      wrong({ backoff: "1s" }, /'backoff' must be such as/);
+      wrong({ backoff: { first: "soon" } }, /backoff.first: 'soon' is no interval/);
+      wrong({ backoff: { frist: "1s" } }, /did you mean 'first'/);
+      wrong({ backoff: { first: "1h", max: "1m" } }, /'max' \(1m\) is less than 'first'/);
+      wrong({ backoff: { factor: 0 } }, /'factor' must be a number from 1 to 10/);
+      wrong({ backoff: { jitter: 2 } }, /'jitter'/);
       wrong({ evry: "1 hour" }, /did you mean 'every'/);
       assert.throws(() => jobs.validate("notes", { "bad name": {} }), { code: "PLUGIN_DEFINITION" });
     });

@@ -76,7 +76,7 @@ describe("the sample plugins", () => {
 
   test("the digest job calls the mailer's action, and the relay collects the mail", async () => {
     await json("/app/notes/", { title: "For the digest" });
-    const run = await server.admin("/jobs/notes/digest", { method: "POST" });
+    const run = await server.admin("/jobs/notes/digest/run", { method: "POST" });
     assert.equal(run.status, 200);
     const [mail] = await until(
       async () =>

@@ -4,7 +4,7 @@ import { BaseCommand } from "../../cli/base-command.ts";
 import { integerFlag } from "../../cli/flags.ts";
 import { jobLines } from "../../cli/render/jobs.ts";
 
-const states = ["scheduled", "waiting", "running", "failed", "done"] as const;
+const states = ["running", "waiting", "scheduled", "paused", "failed", "cancelled", "done"] as const;
 
 export default class JobList extends BaseCommand {
   static override summary =

@@ -2,6 +2,7 @@
 import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../../cli/base-command.ts";
+import { parseJobName } from "../../cli/job-name.ts";
 import { messageOf, XcoreError } from "../../core/base/error.ts";
 import type { Operations } from "../../core/index.ts";
 
@@ -10,7 +11,7 @@ type Data = Operations["job.run"]["params"]["data"];
 export default class JobRun extends BaseCommand {
   static override summary = "Run a job of a plugin now, beside its schedule.";
   static override description =
-    "Ends when the job is in the queue; see how it goes with: xcore job list --plugin <plugin>";
+    "Ends when the job is in the queue; see how it goes with: xcore job show <id>";
   static override examples = [
     "<%= config.bin %> job run notes.digest",
     `<%= config.bin %> job run mailer.send --data '{"to":"ada@example.com"}'`,
@@ -24,16 +25,11 @@ export default class JobRun extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(JobRun);
-    const [, plugin, name] = /^([^.]+)\.([^.]+)$/.exec(args.job) ?? [];
-    if (plugin === undefined || name === undefined) {
-      throw new XcoreError("USAGE", `'${args.job}' is not the name of a job`, {
-        hint: "Write plugin and job with a dot between them: xcore job run notes.digest",
-      });
-    }
+    const { plugin, name } = parseJobName(args.job, "run");
     const data = parseData(flags.data);
     using control = await this.connect();
     const { id } = await control.call("job.run", { plugin, name, data });
-    this.logToStderr(`Queued ${args.job} as ${id}. See how it goes with: xcore job list --plugin ${plugin}`);
+    this.logToStderr(`Queued ${args.job} as ${id}. See how it goes with: xcore job show ${id.slice(0, 8)}`);
     return { id, plugin, name };
   }
 }

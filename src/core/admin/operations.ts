@@ -3,7 +3,7 @@ import type { Json } from "../../wire/json.ts";
 import type { GuestDescription } from "../../wire/guest-calls.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Permissions } from "../config/config.ts";
-import type { JobSummary } from "../services/jobs/jobs.ts";
+import type { JobDetail, JobSchedule, JobState, JobSummary } from "../services/jobs/jobs.ts";
 import type { PluginStatus, ServiceStatus, StatusReport } from "../status.ts";
 
 export interface PluginInfo extends PluginStatus {
@@ -23,6 +23,12 @@ export interface SyncResult {
   failed: { name: string; code: string; message: string }[];
 }
 
+export interface JobPause {
+  plugin: string;
+  name: string;
+  paused: boolean;
+}
+
 export interface Operations {
   status: { params: Record<string, never>; result: StatusReport };
   "service.list": { params: Record<string, never>; result: ServiceStatus[] };
@@ -35,10 +41,18 @@ export interface Operations {
   /** Reads plugins folder, integration.yaml and xcore.lock again and loads, reloads or unloads what differs. */
   "plugin.sync": { params: Record<string, never>; result: SyncResult };
   "job.list": {
-    params: { plugin?: string; state?: JobSummary["state"]; limit?: number };
+    params: { plugin?: string; state?: JobState; limit?: number };
     result: JobSummary[];
   };
   "job.run": { params: { plugin: string; name: string; data: Json }; result: { id: string } };
+  /** `id`: of a job, or its beginning. */
+  "job.show": { params: { id: string }; result: JobDetail };
+  "job.retry": { params: { id: string }; result: JobDetail };
+  "job.cancel": { params: { id: string }; result: JobDetail };
+  "job.pause": { params: { plugin: string; name: string }; result: JobPause };
+  "job.resume": { params: { plugin: string; name: string }; result: JobPause };
+  /** The soonest first. */
+  "job.schedule": { params: { plugin?: string }; result: JobSchedule[] };
   "server.stop": { params: Record<string, never>; result: null };
 }
 

@@ -24,6 +24,9 @@ type Params = (ctx: Context & { params: Record<string, string> }) => Json | Prom
 
 const named: Params = (ctx) => ({ name: ctx.params["name"] ?? "" });
 
+const job: Params = (ctx) => ({ id: ctx.params["id"] ?? "" });
+const jobName: Params = (ctx) => ({ plugin: ctx.params["plugin"] ?? "", name: ctx.params["name"] ?? "" });
+
 export function adminMiddleware(options: AdminRouterOptions): Middleware[] {
   const router = new Router({ prefix: adminRoot });
   const route = (method: "get" | "post", path: string, operation: OperationName, params: Params): void => {
@@ -46,11 +49,17 @@ export function adminMiddleware(options: AdminRouterOptions): Middleware[] {
     input: await jsonBody(ctx),
   }));
   route("get", "/jobs", "job.list", (ctx) => jobFilter(ctx));
-  route("post", "/jobs/:plugin/:name", "job.run", async (ctx) => ({
+  route("get", "/jobs/:id", "job.show", job);
+  route("post", "/jobs/:id/retry", "job.retry", job);
+  route("post", "/jobs/:id/cancel", "job.cancel", job);
+  route("post", "/jobs/:plugin/:name/run", "job.run", async (ctx) => ({
     plugin: ctx.params["plugin"] ?? "",
     name: ctx.params["name"] ?? "",
     data: await jsonBody(ctx),
   }));
+  route("post", "/jobs/:plugin/:name/pause", "job.pause", jobName);
+  route("post", "/jobs/:plugin/:name/resume", "job.resume", jobName);
+  route("get", "/schedules", "job.schedule", (ctx) => jobFilter(ctx));
 
   const guard: Middleware = async (ctx, next) => {
     if (ctx.path !== adminRoot && !ctx.path.startsWith(`${adminRoot}/`)) return next();

@@ -5,14 +5,13 @@ import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
-import type { JobsService } from "../services/jobs/jobs.ts";
 import type { ServiceStatus, StatusReport } from "../status.ts";
+import { jobOperations, type JobSources } from "./job-operations.ts";
 import type { OperationName, Operations, SyncResult } from "./operations.ts";
 import { pluginInfo, pluginStatus } from "./plugin-report.ts";
 
-export interface AdminSources {
+export interface AdminSources extends JobSources {
   plugins: PluginRegistry;
-  jobs(): JobsService;
   status(): Promise<StatusReport>;
   services(): Promise<ServiceStatus[]>;
   /** Reads integration.yaml, plugins folder and lock again and applies what differs. */
@@ -21,7 +20,7 @@ export interface AdminSources {
   stop(): void;
 }
 
-interface Operation<Name extends OperationName> {
+export interface Operation<Name extends OperationName> {
   params: TSchema;
   run(params: Operations[Name]["params"]): Promise<Operations[Name]["result"]>;
 }
@@ -30,9 +29,6 @@ export type OperationTable = { readonly [Name in OperationName]: Operation<Name>
 
 const Nothing = Type.Object({});
 const Named = Type.Object({ name: Type.String({ maxLength: 64 }) });
-const JobState = Type.Union(
-  (["scheduled", "waiting", "running", "failed", "done"] as const).map((state) => Type.Literal(state)),
-);
 
 /** Longer than any plugin's own ceiling: the plugin's deadline decides, this one only ends a hung call. */
 const callTimeoutMs = 60_000;
@@ -55,20 +51,7 @@ export function operationTable(sources: AdminSources): OperationTable {
       },
     },
     "plugin.sync": { params: Nothing, run: () => sources.sync() },
-    "job.list": {
-      params: Type.Object({
-        plugin: Type.Optional(Type.String()),
-        state: Type.Optional(JobState),
-        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-      }),
-      run: (filter) => sources.jobs().list({ ...filter, limit: filter.limit ?? 50 }),
-    },
-    "job.run": {
-      params: Type.Object({ plugin: Type.String(), name: Type.String(), data: Type.Unknown() }),
-      run: async ({ plugin, name, data }) => ({
-        id: await sources.jobs().enqueue(plugins.get(plugin).name, name, data),
-      }),
-    },
+    ...jobOperations(sources),
     "server.stop": {
       params: Nothing,
       run: async () => {

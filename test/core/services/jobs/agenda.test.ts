@@ -2,6 +2,7 @@
 import { after, before } from "node:test";
 import type { JobsService } from "../../../../src/core/services/jobs/jobs.ts";
 import { agendaJobs } from "../../../../src/core/services/jobs/agenda.ts";
+import { jobDeskConformance } from "../../../conformance/job-desk.ts";
 import { jobsConformance } from "../../../conformance/jobs.ts";
 import {
   openProvider,
@@ -22,11 +23,10 @@ const on =
   async (options: Record<string, unknown> = {}): Promise<JobsService> =>
     (await openProvider(agendaJobs, { options, needs: { database: database().service } })) as JobsService;
 
-jobsConformance(
-  "agenda on the embedded Postgres",
-  on(() => embedded),
-);
-jobsConformance(
-  "agenda on a system Postgres",
-  on(() => system),
-);
+for (const [name, open] of [
+  ["agenda on the embedded Postgres", on(() => embedded)],
+  ["agenda on a system Postgres", on(() => system)],
+] as const) {
+  jobsConformance(name, open);
+  jobDeskConformance(name, open);
+}
