@@ -1,4 +1,5 @@
 // What a handler gave, as the record that goes out: Response, text, JSON or nothing.
+import { maxHeadLength } from "../wire/protocol.ts";
 import { XcoreError, textOf } from "./errors.ts";
 import { jsonStringify } from "./primordials.ts";
 import { takeBody, type WireBody } from "./web/body.ts";
@@ -98,13 +99,22 @@ function responseRecord(id: number, response: Response): string | Promise<string
   const head: string[] = [];
   for (const [name, value] of response.headers) head.push(name, value);
   const { status } = response;
-  const finish = (body: WireBody): string => record(id, status, head.join("\n"), body.text, body.encoding);
+  const headText = head.join("\n");
+  if (headText.length > maxHeadLength) throw tooLargeHead(headText.length);
+  const finish = (body: WireBody): string => record(id, status, headText, body.text, body.encoding);
   const body = takeBody(response);
   return "text" in body ? finish(body) : body.then(finish);
 }
 
 function record(id: number, status: number, head: string, body: string, encoding: string): string {
   return `P${id} ${status} ${encoding} ${head.length}\n${head}${body}`;
+}
+
+function tooLargeHead(length: number): XcoreError {
+  return new XcoreError(
+    "PLUGIN_BAD_RESPONSE",
+    `the response's headers have ${length} characters; at most ${maxHeadLength} fit`,
+  );
 }
 
 function noAnswer(what: string): XcoreError {

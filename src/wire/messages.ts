@@ -1,5 +1,6 @@
 // The records' texts. The first character tells the kind, a head line of space-separated fields follows, then the rest by length.
 // Heads hold numbers and fixed words only; whatever a stranger chose (URL, names, headers, bodies) stands behind the head.
+import { maxHeadLength } from "./protocol.ts";
 import { readCount } from "./records.ts";
 import type { BodyEncoding } from "./host-calls.ts";
 import type { GuestCallKind, GuestRequest, GuestResponse } from "./guest-calls.ts";
@@ -29,6 +30,9 @@ export type GuestMessage =
   | { kind: "cancel"; id: number }
   /** JSON of { message, fields }. */
   | { kind: "log"; level: "debug" | "info" | "warn" | "error"; json: string };
+
+/** Numbers, a fixed word, the name of a host call. */
+const maxHeadLineLength = 256;
 
 const levels = ["debug", "info", "warn", "error"] as const;
 
@@ -121,6 +125,7 @@ function decodeResponse(record: string): GuestMessage {
   const encoding = bodyEncoding(record.slice(statusEnd + 1, encodingEnd));
   const headEnd = lineEnd + 1 + readCount(record, encodingEnd + 1, lineEnd);
   if (status < 200 || status > 599 || headEnd > record.length) throw new SyntaxError("malformed response");
+  if (headEnd - lineEnd > maxHeadLength + 1) throw new SyntaxError("a response whose head is too large");
   const headers = splitHeaders(record.slice(lineEnd + 1, headEnd));
   return { kind: "response", id, response: { status, encoding, headers, body: record.slice(headEnd) } };
 }
@@ -132,7 +137,7 @@ export function splitHeaders(head: string): string[] {
 
 function split(record: string): { fields: string[]; rest: string } {
   const end = record.indexOf("\n");
-  if (end < 1) throw new SyntaxError("record without a head");
+  if (end < 1 || end > maxHeadLineLength) throw new SyntaxError("record without a head");
   return { fields: record.slice(1, end).split(" "), rest: record.slice(end + 1) };
 }
 

@@ -5,3 +5,6 @@ export const protocolVersion = 1;
 
 /** The largest single record, in UTF-16 code units; anything larger is refused on both sides. */
 export const maxRecordLength = 16 * 1024 * 1024;
+
+/** The head of a response, all names and values together; common clients and proxies accept no more. */
+export const maxHeadLength = 16 * 1024;
