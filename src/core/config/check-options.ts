@@ -1,12 +1,11 @@
 // Options under some key of integration.yaml against a schema that only their owner knows: a provider's, a plugin's.
 import { readFileSync } from "node:fs";
-import { runInNewContext } from "node:vm";
-import { Ajv, type ErrorObject } from "ajv";
-import addFormats from "ajv-formats";
+import type { ErrorObject } from "ajv";
 import type { Json } from "../../wire/json.ts";
 import type { Code } from "../base/codes.ts";
 import { XcoreError, messageOf } from "../base/error.ts";
 import { faultsError, pathText, type Fault } from "./faults.ts";
+import { compileForeignSchema } from "./foreign-schema.ts";
 import { deepFreeze } from "./freeze.ts";
 import { faultsOf } from "./validate.ts";
 import { parseYaml, type YamlDocument } from "./yaml-document.ts";
@@ -29,16 +28,7 @@ export interface OptionsToCheck {
  */
 export function checkOptions(check: OptionsToCheck): Readonly<Record<string, Json>> {
   const value = structuredClone(check.options) as Record<string, Json>;
-  const ajv = new Ajv({
-    allErrors: true,
-    verbose: true,
-    strict: false,
-    useDefaults: true,
-    coerceTypes: true,
-    code: { regExp: timedPattern },
-  });
-  addFormats.default(ajv);
-  const validate = ajv.compile(check.schema);
+  const validate = compileForeignSchema(check.schema);
   let errors: ErrorObject[] = [];
   try {
     if (validate(value)) return deepFreeze(value);
@@ -65,23 +55,6 @@ export function withPlace(error: XcoreError, file: string, path: readonly string
   };
   return faultsError(error.code, document.source, [fault]);
 }
-
-const patternTimeoutMs = 100;
-
-const timedPattern = Object.assign(
-  (pattern: string, flags: string) => ({
-    test: (text: string): boolean => {
-      const given = { pattern, flags, text };
-      return (
-        runInNewContext("new RegExp(pattern, flags).test(text)", given, { timeout: patternTimeoutMs }) ===
-        true
-      );
-    },
-    // Ajv tells patterns apart by this.
-    toString: () => `/${pattern}/${flags}`,
-  }),
-  { code: "timedPattern" },
-);
 
 function placed(check: OptionsToCheck, errors: readonly ErrorObject[]): XcoreError {
   const document = readAgain(check.file);

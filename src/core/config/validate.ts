@@ -7,9 +7,23 @@ import { nearestUnit } from "./nearest-unit.ts";
 import type { Fault } from "./faults.ts";
 import type { YamlDocument } from "./yaml-document.ts";
 
-/** Compiles one of xcore's own schemas. `errorMessage` in it says what is expected, for us and for editors. */
+// Compiling takes longer than checking a hundred files.
+const compiled = new WeakMap<TSchema, ValidateFunction>();
+
+/** Compiles one of xcore's own schemas, once. `errorMessage` in it says what is expected, for us and for editors. */
 export function compileSchema(schema: TSchema): ValidateFunction {
-  return new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false }).compile(schema);
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
+  const options = {
+    allErrors: true,
+    verbose: true,
+    strict: false,
+    validateFormats: false,
+    validateSchema: false,
+  };
+  const validate = new Ajv(options).compile(schema);
+  compiled.set(schema, validate);
+  return validate;
 }
 
 /** All faults of the document; text that came out of variables is first made the number or boolean that the schema wants. */

@@ -1,11 +1,10 @@
 // Reads plugin.yaml as data: checked as a whole, compiled and frozen. Nothing of the plugin runs.
 import { readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { Ajv } from "ajv";
-import addFormats from "ajv-formats";
 import semver from "semver";
 import { XcoreError, messageOf } from "../base/error.ts";
 import { faultsError, type Fault } from "../config/faults.ts";
+import { compileForeignSchema } from "../config/foreign-schema.ts";
 import { deepFreeze } from "../config/freeze.ts";
 import { nameFault } from "../config/names.ts";
 import { permissionsOf } from "../config/permissions.ts";
@@ -97,9 +96,7 @@ function checkRange(range: string, path: readonly string[], complain: Complain):
 function checkConfigSchema(schema: Manifest["config"], complain: Complain): void {
   if (schema === undefined) return;
   try {
-    const ajv = new Ajv({ strict: false, allErrors: true });
-    addFormats.default(ajv);
-    ajv.compile(schema as object);
+    compileForeignSchema(schema as object);
   } catch (error) {
     complain(["config"], `it is not a JSON Schema: ${messageOf(error).replace(/^schema is invalid: /, "")}`);
   }
