@@ -120,6 +120,9 @@ test("a core killed with -9 leaves the server, and the next one attaches", async
   await using next = await open(place.folder);
   assert.equal(next.arrival, "attached");
   assert.equal(await place.pid(), pid);
+  // The server needs a moment to see that the killed one's session is gone.
+  const sessions = "select from pg_stat_activity where application_name = 'xcore presence'";
+  while ((await query(next, sessions)).length > 1) await sleep(5);
   await next[Symbol.asyncDispose]();
   assert.equal(await place.pid(), 0);
 });
