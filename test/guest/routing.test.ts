@@ -263,6 +263,7 @@ suite("a definition", () => {
       `jobs: { a: { retries: -1, run() {} } }`,
       /retries: expected a whole number from 0/,
     ],
+    ["with half a segment as a pattern", `events: { "a.b*": () => 1 }`, /last segment is/],
     ["with a wrong event", `events: { "a.*.b": () => 1 }`, /events\["a\.\*\.b"\]/],
   ];
   for (const [title, body, message] of faults) {
