@@ -16,7 +16,7 @@ export interface WatchOptions {
 }
 
 /** Editors write a file in several steps; what comes within this time is one save. */
-const gatherMs = 8;
+const gatherMs = 5;
 const projectFiles = ["integration.yaml", ".env", "xcore.lock"];
 
 export async function watchWorkspace(options: WatchOptions): Promise<AsyncDisposable> {
