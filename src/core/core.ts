@@ -48,9 +48,10 @@ export async function openCore(options: CoreOptions): Promise<Core> {
 
   await mkdir(config.stateFolder, { recursive: true, mode: 0o700 });
   const control = opening.use(await openControlSocket(config.stateFolder));
+  // Before the services, so that its first host starts while they open; it holds nothing of theirs.
+  const sandboxes = opening.use(createSandboxPool({ logger }));
   const services = opening.use(await openServices(config, { logger }));
   await migrateApplication({ config, database: services.database, logger });
-  const sandboxes = opening.use(createSandboxPool({ logger }));
   const outbound = opening.use(new Outbound([]));
   const plugins = opening.use(
     openPlugins({

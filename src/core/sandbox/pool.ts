@@ -15,7 +15,7 @@ export interface SandboxPoolOptions {
   runtime?: string;
 }
 
-/** Throws `PART_MISSING` when the guest runtime is not built. Starts no process yet. */
+/** Starts a spare host at once, beside whatever else is being opened. Throws `PART_MISSING` when the guest runtime is not built. */
 export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const runtime = options.runtime ?? readRuntime();
   if (Number.parseInt(process.versions.node, 10) < 26) {
@@ -42,6 +42,7 @@ class Pool implements SandboxPool {
 
   constructor(options: SandboxPoolOptions & { runtime: string }) {
     this.#options = options;
+    this.#refill();
   }
 
   async open(options: SandboxOptions): Promise<Sandbox> {
@@ -88,7 +89,7 @@ class Pool implements SandboxPool {
     });
     this.#all.add(host);
     host.ready.catch((error: unknown) => {
-      this.#options.logger.error({ err: error }, "a sandbox host did not start");
+      if (!this.#closed) this.#options.logger.error({ err: error }, "a sandbox host did not start");
     });
     return host;
   }
