@@ -19,7 +19,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
     heapBytes: stats?.heapBytes ?? 0,
     heapLimitBytes: stats?.heapLimitBytes ?? 0,
     cpu: stats === undefined || uptimeMs === 0 ? 0 : plugin.cpuShare(stats.cpuMs, uptimeMs),
-    requestsPerMinute: Math.round(meter.perSecond() * 60),
+    requestsPerMinute: meter.perMinute(),
     p95Ms: meter.p95Ms(),
     errors: meter.errors,
     restarts: plugin.restarts,

@@ -2,6 +2,8 @@
 
 const buckets = 96;
 const windowMs = 30_000;
+const minute = 60;
+const rateSeconds = 10;
 
 interface Window {
   startedAt: number;
@@ -9,9 +11,12 @@ interface Window {
   histogram: Uint32Array;
 }
 
-/** Rate and 95th percentile over the last 30 to 60 seconds; exact to about 12 % of a duration. */
+/** Counts of the last minute by the second, and the 95th percentile of the last 30 to 60 seconds; exact to about 12 % of a duration. */
 export class Meter {
   readonly #now: () => number;
+  /** One count a second, each in the place of its second within the minute. */
+  readonly #seconds = new Uint32Array(minute);
+  #second: number;
   #current: Window;
   #previous: Window | undefined;
   #errors = 0;
@@ -19,12 +24,15 @@ export class Meter {
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#second = Math.floor(now() / 1000);
     this.#current = this.#open(now());
   }
 
   record(durationMs: number, failed: boolean): void {
     this.#turn();
     this.#current.count += 1;
+    const place = this.#second % minute;
+    this.#seconds[place] = (this.#seconds[place] ?? 0) + 1;
     this.#total += 1;
     if (failed) this.#errors += 1;
     const bucket = bucketOf(durationMs);
@@ -39,11 +47,19 @@ export class Meter {
     return this.#total;
   }
 
+  /** How many there were within the last 60 seconds: counted, never extrapolated. */
+  perMinute(): number {
+    this.#turn();
+    return this.#seconds.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The mean rate of the last ten seconds. */
   perSecond(): number {
     this.#turn();
-    const since = this.#previous?.startedAt ?? this.#current.startedAt;
-    const seconds = Math.max(1, (this.#now() - since) / 1000);
-    return (this.#current.count + (this.#previous?.count ?? 0)) / seconds;
+    let sum = 0;
+    for (let back = 0; back < rateSeconds; back += 1)
+      sum += this.#seconds[(this.#second - back + minute) % minute] ?? 0;
+    return sum / rateSeconds;
   }
 
   /** Null while nothing was recorded in the window. */
@@ -61,6 +77,11 @@ export class Meter {
 
   #turn(): void {
     const now = this.#now();
+    const second = Math.floor(now / 1000);
+    if (second - this.#second >= minute) this.#seconds.fill(0);
+    else
+      for (let passed = this.#second + 1; passed <= second; passed += 1) this.#seconds[passed % minute] = 0;
+    this.#second = second;
     if (now - this.#current.startedAt < windowMs) return;
     this.#previous = now - this.#current.startedAt < 2 * windowMs ? this.#current : undefined;
     this.#current = this.#open(now);
