@@ -11,8 +11,8 @@ import type { ServiceRegistry } from "../services/registry.ts";
 import { buildPlugin, type Build } from "./build.ts";
 import { readCatalog, type CatalogEntry } from "./catalog.ts";
 import { checkDependencies } from "./dependencies.ts";
+import { installedPlugins } from "./installed.ts";
 import { verifiedEntry } from "./installer/verify.ts";
-import { readLock, storeFolder } from "./lock.ts";
 import { actionCalls, secretCalls } from "./own-calls.ts";
 import { pluginTypes } from "./plugin-types.ts";
 import { PluginRegistry } from "./registry.ts";
@@ -53,12 +53,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     enabled: (name) => options.config().plugins[name]?.enabled ?? true,
     catalog: async () => {
       const config = options.config();
-      const lock = await readLock(config.workspace);
-      const installed = Object.entries(lock.plugins).map(([name, locked]) => ({
-        name,
-        folder: storeFolder(config.stateFolder, name, locked),
-      }));
-      return readCatalog(config, installed);
+      return readCatalog(config, await installedPlugins(config));
     },
     plugin: {
       sandboxes: options.sandboxes,

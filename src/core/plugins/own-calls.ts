@@ -3,8 +3,8 @@ import { Type } from "typebox";
 import { Value } from "typebox/value";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
+import { matchesAny } from "../services/events/pattern.ts";
 import type { Facade, HostCallContext, PluginIdentity } from "../services/service.ts";
-import { matches } from "./patterns.ts";
 
 const CallArguments = Type.Object({ plugin: Type.String(), action: Type.String(), input: Type.Unknown() });
 const SecretArguments = Type.Object({ name: Type.String() });
@@ -24,7 +24,7 @@ export function actionCalls(plugin: PluginIdentity, call: CallAction): Facade["c
         throw new XcoreError("INPUT_INVALID", "call: a plugin, an action and an input are needed");
       }
       const target = `${args.plugin}.${args.action}`;
-      if (!matches(plugin.permissions.call, target)) {
+      if (!matchesAny(plugin.permissions.call, target)) {
         throw new XcoreError(
           "PERMISSION_UNDECLARED",
           `plugin '${plugin.name}' may not call '${target}'; allowed are: ${plugin.permissions.call.join(", ")}`,

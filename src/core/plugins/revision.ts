@@ -6,11 +6,11 @@ import { messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import type { CallOptions, Sandbox, SandboxPool } from "../sandbox/sandbox.ts";
 import type { EventsService } from "../services/events/events.ts";
+import { matchesAny } from "../services/events/pattern.ts";
 import type { JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
 import type { Build } from "./build.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
-import { matches } from "./patterns.ts";
 
 const startTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
@@ -192,7 +192,7 @@ export class Revision {
       if (!identity.permissions.jobs) throw undeclared("jobs", "defines jobs");
       this.#sources.jobs().validate(identity.name, jobs);
     }
-    const foreign = events.find((pattern) => !matches(identity.permissions.events.subscribe, pattern));
+    const foreign = events.find((pattern) => !matchesAny(identity.permissions.events.subscribe, pattern));
     if (foreign !== undefined) throw undeclared("events.subscribe", `handles the event '${foreign}'`);
   }
 
