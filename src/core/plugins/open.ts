@@ -44,7 +44,12 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     const key = join(entry.folder, file);
     const known = bundlers.get(key);
     if (known !== undefined) return known;
-    const made = createBundler({ folder: entry.folder, entry: file, label });
+    const made = createBundler({
+      folder: entry.folder,
+      entry: file,
+      label,
+      sealed: entry.source === "installed",
+    });
     bundlers.set(key, made);
     return made;
   };

@@ -32,6 +32,8 @@ export function borders(options: BorderOptions): Plugin {
 
 export interface InputBorders extends BorderOptions {
   roots: readonly string[];
+  /** Packages come from the plugin's own node_modules only. */
+  sealed: boolean;
 }
 
 /** Of the files that went in, those that should not have: reached by a link, a path in a package, a tsconfig. */
@@ -43,7 +45,7 @@ export async function inputsOutside(inputs: readonly string[], options: InputBor
   for (const input of inputs) {
     const file = await real(resolve(options.folder, input));
     const known = [...allowed, ...own].some((root) => isInside(file, root));
-    if (!known && !file.includes(`${sep}node_modules${sep}`)) outside.push(input);
+    if (!known && (options.sealed || !file.includes(`${sep}node_modules${sep}`))) outside.push(input);
   }
   return outside;
 }

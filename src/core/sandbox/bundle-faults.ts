@@ -66,7 +66,10 @@ export function outsideFailure(files: readonly string[], subject: Subject): Xcor
   return new XcoreError(
     "PLUGIN_COMPILE",
     `plugin '${subject.label}' takes files from outside of its folder: ${files.join(", ")}`,
-    { hint: "Move them into the plugin's folder, or install them as a package.", details: { errors } },
+    {
+      hint: "Move them into the plugin's folder, or list their packages under dependencies in its package.json.",
+      details: { errors },
+    },
   );
 }
 

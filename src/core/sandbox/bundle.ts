@@ -25,6 +25,8 @@ export interface BundlerOptions {
   label: string;
   /** Other folders whose files linked packages may come from, such as the workspace of a monorepo. */
   roots?: readonly string[];
+  /** For installed plugins: take packages from the plugin's own node_modules only, so that what its digest covers is all that runs. */
+  sealed?: boolean;
 }
 
 export interface Bundler {
@@ -98,6 +100,7 @@ async function bundleOf(result: BuildResult<typeof outputs>, options: BundlerOpt
   const outside = await inputsOutside(inputs, {
     folder: options.folder,
     roots: options.roots ?? [],
+    sealed: options.sealed ?? false,
     pluginModule: pluginModule(),
   });
   if (outside.length > 0) throw outsideFailure(outside, options);

@@ -16,7 +16,7 @@ export interface TrialOptions {
 export async function tryLoading(options: TrialOptions): Promise<void> {
   const { folder, manifest, limits } = options;
   const label = `${manifest.name}@${manifest.version}`;
-  const bundle = await bundlePlugin({ folder, entry: manifest.entry, label });
+  const bundle = await bundlePlugin({ folder, entry: manifest.entry, label, sealed: true });
   await using pool = createSandboxPool({ logger: silentLogger, spare: false });
   const sandbox = await pool.open({
     label,

@@ -220,6 +220,33 @@ describe("plugin add", () => {
     assert.deepEqual(steps, []);
   });
 
+  test("a package that only the project has is not borrowed: it would not be pinned", async () => {
+    await using project = await makeProject();
+    write(project.folder, {
+      "node_modules/borrowed/package.json": "{}",
+      "node_modules/borrowed/index.js": "export default 1;",
+    });
+    const files = {
+      ...pluginFiles("x"),
+      "src/index.ts": 'import one from "borrowed"; export default { routes: { "GET /": () => one } };',
+    };
+    write(project.place("x"), files);
+    await assert.rejects(add(project, "../x"), {
+      code: "PLUGIN_COMPILE",
+      message: /borrowed/,
+      hint: /dependencies/,
+    });
+    makeRepository(project.place("y"), {
+      ...files,
+      "package.json": '{"dependencies":{"borrowed":"1"}}',
+      "node_modules/borrowed/package.json": '{"main":"index.js"}',
+      "node_modules/borrowed/index.js": "export default 2;",
+      "src/index.ts":
+        'import { definePlugin } from "xcore/plugin"; import one from "borrowed"; export default definePlugin({ routes: { "GET /": () => String(one) } });',
+    });
+    assert.equal((await add(project, "../y")).name, "x");
+  });
+
   test("a second plugin of the same name is refused, with what to do", async () => {
     await using project = await makeProject();
     write(
