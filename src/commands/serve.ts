@@ -51,9 +51,10 @@ export default class Serve extends BaseCommand {
     this.announce(core, config, logger);
     closeOnFault(core, logger);
     const wish = await wishes.first;
-    if (wish !== "request") logger.info({ signal: wish }, "stopping; a second signal skips draining");
+    logger.info({ wish }, "stopping; a second signal skips draining");
     void wishes.second.then(() => core.close({ drain: false }));
     await core.close({ drain: true });
+    logger.info({}, "stopped");
     this.exitWith(exitCodeOf(wish));
     return { address: core.address, stoppedBy: wish };
   }

@@ -74,10 +74,10 @@ export class Reloader {
       );
     } catch (error) {
       const known = asXcoreError(error);
-      const kept = plugin.state === "ready" ? `; revision ${plugin.revisions} keeps serving` : "";
+      const kept = plugin.state === "ready" ? `revision ${plugin.revisions} keeps serving: ` : "";
       this.#options.logger.error(
         { plugin: plugin.name, code: known.code, hint: known.hint },
-        `${known.message}${kept}`,
+        `${kept}${known.message}`,
       );
     }
   }

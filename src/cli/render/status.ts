@@ -136,9 +136,17 @@ function problemLines(problems: readonly string[], width: number, style: Painter
     "",
     style("yellow", problems.length === 1 ? "1 problem" : `${problems.length} problems`),
     ...problems.flatMap((problem) =>
-      wrap(oneLine(problem), width - 4).map((line, at) => `${at === 0 ? "  - " : "    "}${line}`),
+      problemText(problem, width - 4).map((line, at) => `${at === 0 ? "  - " : "    "}${line}`),
     ),
   ];
+}
+
+const mostProblemLines = 8;
+
+/** What follows the first line is a frame of code, whose columns mean something. */
+function problemText(problem: string, width: number): string[] {
+  const [first = "", ...frame] = problem.split("\n").slice(0, mostProblemLines);
+  return [...wrap(oneLine(first), width), ...frame.map((line) => truncate(oneLine(line), width))];
 }
 
 /** Broken at spaces; a word longer than the line is cut. */

@@ -31,8 +31,10 @@ export async function statusReport(sources: ReportSources, lag: LoopLag): Promis
     ...plugins
       .filter((plugin) => !settled.has(plugin.state) || plugin.reason !== null)
       .map(
-        (plugin) =>
-          `plugin ${plugin.name} is ${plugin.state}${plugin.reason === null ? "" : `: ${plugin.reason.message}`}`,
+        ({ name, state, revision, reason }) =>
+          `plugin ${name} ${state === "ready" ? `keeps serving revision ${revision}` : `is ${state}`}${
+            reason === null ? "" : `: ${reason.message}`
+          }`,
       ),
   ];
   const memory = process.memoryUsage();

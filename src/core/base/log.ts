@@ -27,11 +27,13 @@ export async function createLogger(options: LogOptions): Promise<Logger> {
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY === true);
   if (!pretty) return asLogger(pino(settings, pino.destination({ fd: 1, sync: false })));
   const { PinoPretty } = await import("pino-pretty");
+  const { prettyLine } = await import("./pretty-log.ts");
+  const colour = process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
   const stream = PinoPretty({
-    colorize: process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined,
+    colorize: colour,
     translateTime: "HH:MM:ss.l",
-    ignore: "pid,hostname",
-    singleLine: true,
+    hideObject: true,
+    messageFormat: (line) => prettyLine(line, { colour }),
     sync: true,
   });
   return asLogger(pino(settings, stream));

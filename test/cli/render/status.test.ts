@@ -61,6 +61,18 @@ describe("the status report", () => {
     assert.ok(!/\p{Cc}/u.test(text));
   });
 
+  it("keeps the columns of a frame of code", () => {
+    const problem =
+      "plugin notes keeps serving revision 1: no\n  index.ts:1:5: bad\n    1 | ab c\n      |    ^";
+    const lines = statusLines(statusReport({ problems: [problem] }), outputOf(80));
+    assert.deepEqual(lines.slice(-4), [
+      "  - plugin notes keeps serving revision 1: no",
+      "      index.ts:1:5: bad",
+      "        1 | ab c",
+      "          |    ^",
+    ]);
+  });
+
   it("says what to do when there is no plugin", () => {
     const text = statusLines(statusReport({ plugins: [] }), outputOf(80)).join("\n");
     assert.match(text, /No plugins\. Make one with: xcore plugin new/);
