@@ -28,6 +28,8 @@ export interface PluginStatus {
   p95Ms: number | null;
   errors: number;
   restarts: number;
+  /** Host calls refused to the living revision. */
+  deniedCalls: number;
   uptimeMs: number;
   hostPid: number | null;
 }

@@ -13,8 +13,8 @@ const fixtures = "test/fixtures/plugins/hostile";
 export interface ArenaOptions {
   /** Host groups by plugin; without one a hostile plugin has a host of its own. */
   isolation?: Record<string, string>;
-  /** Further lines of integration.yaml. */
-  config?: string;
+  /** Another part of integration.yaml. */
+  services?: string;
 }
 
 export interface Struck {
@@ -50,10 +50,10 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
       "server: { port: 0, drain: 500ms }",
       "admin: { token: test-token-test-token-test-token }",
       "policy: { ceilings: { memory: 256mb, cpu: 10s, timeout: 30s } }",
+      ...(options.services === undefined ? [] : [options.services]),
       "plugins:",
       "  good: { isolation: own }",
       ...isolation,
-      options.config ?? "",
     ].join("\n"),
   });
   const server = await openTestCore(workspace);

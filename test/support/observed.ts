@@ -6,8 +6,8 @@ import { startLoad } from "./load.ts";
 import type { TestCore } from "./workspace.ts";
 
 const mebibyte = 1024 ** 2;
-/** Promised are 50 ms; the test machine has other work, and the load itself lives in the core's process here. */
-const longestStallMs = 500;
+/** Promised are 50 ms. The load itself lives in the core's thread here, and so does the test. */
+const longestStretchMs = 100;
 /** Three times the limit of 64 MB, and 60 MB for the host itself. */
 const mostHostMb = 3 * 64 + 60;
 
@@ -20,6 +20,7 @@ export async function observed<Result>(
   const load = startLoad(server);
   await load.steady;
   const delay = monitorEventLoopDelay({ resolution: 5 });
+  const stretches = watchStretches();
   const hosts = watchHosts(server);
   delay.enable();
   const since = performance.now();
@@ -27,17 +28,43 @@ export async function observed<Result>(
   const tookMs = Math.round(performance.now() - since);
   delay.disable();
   const stallMs = Math.round(delay.max / 1e6);
+  const stretchMs = stretches.stop();
   const hostMb = hosts.stop();
   const { requests, failures, slowestMs } = await load.stop();
   t.diagnostic(
-    `${tookMs} ms; the core stalled for ${stallMs} ms at most, a host grew to ${hostMb} MB; ` +
+    `${tookMs} ms; the core computed for ${stretchMs} ms at a stretch, its event loop was ${stallMs} ms late at most; a host grew to ${hostMb} MB; ` +
       `good plugin: ${requests} requests, ${failures.length} failed, the slowest took ${slowestMs} ms`,
   );
   if (outcome.status === "rejected") throw outcome.reason;
   if (failures.length > 0) throw new Error(`the good plugin failed: ${failures.join("; ")}`);
-  if (stallMs > longestStallMs) throw new Error(`the core's event loop stalled for ${stallMs} ms`);
+  if (stretchMs > longestStretchMs) throw new Error(`the core computed for ${stretchMs} ms at a stretch`);
   if (hostMb > mostHostMb) throw new Error(`a host grew to ${hostMb} MB`);
   return outcome.value;
+}
+
+/**
+ * The longest stretch of the core's thread, by the CPU time it took: unlike the delay of the event loop
+ * this says the same on a machine that is busy with something else.
+ */
+function watchStretches(): { stop(): number } {
+  const used = (): number => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  let before = used();
+  let longest = 0;
+  const look = (): void => {
+    const now = used();
+    longest = Math.max(longest, now - before);
+    before = now;
+  };
+  const looking = setInterval(look, 2);
+  return {
+    stop() {
+      clearInterval(looking);
+      return Math.round(longest);
+    },
+  };
 }
 
 /** The largest any host of a plugin other than the good one grows, in MB. */

@@ -23,6 +23,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
     p95Ms: meter.p95Ms(),
     errors: meter.errors,
     restarts: plugin.restarts,
+    deniedCalls: current?.deniedCalls ?? 0,
     uptimeMs: Math.round(uptimeMs),
     hostPid: stats?.hostPid ?? null,
   };

@@ -6,9 +6,12 @@ import type { Logger } from "../base/log.ts";
 import type { Permissions } from "../config/config.ts";
 import type { HostCall } from "../sandbox/sandbox.ts";
 import type { Facade, HostCallHandler, PluginIdentity, Service } from "../services/service.ts";
+import { Refusals } from "./refusals.ts";
 
 export interface Grants extends AsyncDisposable {
   readonly permissions: readonly PermissionName[];
+  /** Refused host calls since it was opened. */
+  readonly denied: number;
   handle(call: HostCall): Promise<Json>;
 }
 
@@ -55,12 +58,22 @@ export async function openGrants(plugin: PluginIdentity, sources: GrantSources):
     await facades.disposeAsync();
     throw error;
   }
+  const refusals = new Refusals(plugin.name, sources.logger);
   return {
     permissions,
+    get denied() {
+      return refusals.count;
+    },
     handle(call) {
       const handler = table.get(call.name);
-      if (handler === undefined) return Promise.reject(denied(plugin.name, call.name, sources.logger));
-      return handler(call.args, call);
+      const answer =
+        handler === undefined
+          ? Promise.reject<Json>(denied(plugin.name, call.name))
+          : handler(call.args, call);
+      answer.catch((error: unknown) => {
+        if (isRefusal(error)) refusals.note(call.name, error);
+      });
+      return answer;
     },
     [Symbol.asyncDispose]: () => facades.disposeAsync(),
   };
@@ -80,9 +93,13 @@ export function grantedNames(permissions: Permissions): PermissionName[] {
   return (Object.keys(granted) as PermissionName[]).filter((name) => granted[name]);
 }
 
-function denied(plugin: string, call: string, logger: Logger): XcoreError {
+/** Ours, that is: another plugin's action may have failed with such a code, which is no doing of this one. */
+function isRefusal(error: unknown): error is XcoreError {
+  return error instanceof XcoreError && error.status === 403 && !("guestCode" in error.details);
+}
+
+function denied(plugin: string, call: string): XcoreError {
   const permission = Object.hasOwn(permissionOf, call) ? permissionOf[call as HostCallName] : undefined;
-  logger.warn({ plugin, call: call.slice(0, 64), permission }, "host call denied");
   if (permission === undefined) {
     return new XcoreError("PERMISSION_UNDECLARED", `plugin '${plugin}': there is no host call of that name`);
   }

@@ -107,6 +107,11 @@ export class Revision {
     }
   }
 
+  /** Host calls that were refused to it. */
+  get deniedCalls(): number {
+    return this.#grants.denied;
+  }
+
   /** One HTTP request; counted, so that a drain waits for it. */
   request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
     return this.#track(this.sandbox.request(request, options));

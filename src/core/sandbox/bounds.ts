@@ -24,6 +24,25 @@ export const maxHostCalls = 1000;
 /** Log records of one sandbox that are passed on in a second. */
 export const maxLogsPerSecond = 1000;
 
+/** UTF-16 units of log records that are passed on in a second. */
+export const maxLogLengthPerSecond = mebibyte;
+
+/** Elements and members of one JSON value that the core parses, and how deep it may be nested. */
+export const maxJsonParts = 200_000;
+export const maxJsonDepth = 200;
+
+/** What one sandbox says may use this share of the core's thread, in bursts, and this long at a time. */
+export const coreShare = 0.5;
+export const coreBurstMs = 50;
+export const coreSliceMs = 4;
+
+/** UTF-16 units that may wait for that; then the sandbox is ended. */
+export const maxInboxLength = 2 * maxRecordLength;
+
+/** CPU that a sandbox may use while nobody waits for it: a share of one core, and so many times `limits.cpu` at once. */
+export const idleCpuShare = 0.25;
+export const idleCpuSlices = 10;
+
 /** The least time an isolate has for running its runtime and the plugin's top level. */
 export const bootSliceMs = 1000;
 

@@ -2,6 +2,7 @@
 import type { Limits } from "../base/limits.ts";
 import { XcoreError } from "../base/error.ts";
 import { formatDuration, formatSize } from "../base/units.ts";
+import { idleCpuShare } from "./bounds.ts";
 import type { Ending } from "./frames.ts";
 import type { HostExit } from "./host-process.ts";
 
@@ -49,6 +50,19 @@ export function cpuReason(
     {
       hint: "Split long work with await or into jobs, or raise limits.cpu in plugin.yaml and the ceiling in integration.yaml.",
       details: { capMs: cpuMs, observedMs: Math.round(observedMs), killedHost: options.killedHost },
+    },
+  );
+}
+
+/** It kept a processor busy while nobody waited for it. */
+export function idleCpuReason(subject: Subject, facts: { observedMs: number; capMs: number }): XcoreError {
+  const cap = formatDuration(facts.capMs);
+  return new XcoreError(
+    "PLUGIN_CPU_LIMIT",
+    `plugin '${subject.label}' computed for ${formatDuration(facts.observedMs)} while nobody waited for it; ${cap} at once and ${idleCpuShare * 100} % of a processor are allowed`,
+    {
+      hint: "Do such work in jobs, or less often in timers.",
+      details: { capMs: facts.capMs, observedMs: Math.round(facts.observedMs), killedHost: false },
     },
   );
 }

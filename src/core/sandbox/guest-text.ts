@@ -1,17 +1,11 @@
-// What a guest wrote, made harmless: JSON without `__proto__`, text without control characters, all of it with a size.
+// Text that a guest wrote, made harmless: without control characters, and with a size.
 import type { GuestError } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
+import { parseGuestJson } from "./guest-json.ts";
 import type { GuestLog } from "./sandbox.ts";
 
 const maxMessageLength = 8 * 1024;
 const maxFieldsLength = 16 * 1024;
-
-/** Throws a `SyntaxError` on what is no JSON. Keys named `__proto__` are dropped. */
-export function parseGuestJson(text: string): Json {
-  // The key can be written with escapes, so any escape makes the slow way necessary.
-  if (!/__proto__|\\u/.test(text)) return JSON.parse(text) as Json;
-  return JSON.parse(text, (key, value: unknown) => (key === "__proto__" ? undefined : value)) as Json;
-}
 
 /** One line: control characters, line separators and direction marks become spaces. */
 export function plainText(text: string, maxLength: number = maxMessageLength): string {
@@ -56,7 +50,15 @@ export function guestError(json: string): GuestError | undefined {
     name: typeof name === "string" ? plainText(name, 100) : "Error",
     message: plainText(message, 4000),
     ...(typeof code === "string" ? { code: plainText(code, 100) } : {}),
-    ...(typeof stack === "string" ? { stack: stack.slice(0, 16_000) } : {}),
+    ...(typeof stack === "string"
+      ? {
+          stack: stack
+            .slice(0, 16_000)
+            .split("\n")
+            .map((line) => plainText(line))
+            .join("\n"),
+        }
+      : {}),
   };
 }
 

@@ -5,7 +5,7 @@ import { encodeCoreMessage } from "../../wire/messages.ts";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
 import { maxHostCalls } from "./bounds.ts";
-import { parseGuestJson } from "./guest-text.ts";
+import { parseGuestJson } from "./guest-json.ts";
 import type { HostCall } from "./sandbox.ts";
 
 export interface HostCallDeskOptions {
@@ -139,7 +139,8 @@ class OpenHostCall implements HostCall {
 function parseArgs(record: HostCallRecord): unknown {
   try {
     return parseGuestJson(record.json);
-  } catch {
+  } catch (error) {
+    if (error instanceof XcoreError) throw error;
     throw new XcoreError("INPUT_INVALID", `the arguments of the host call '${record.name}' are not JSON`);
   }
 }

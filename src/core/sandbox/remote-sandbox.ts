@@ -3,13 +3,17 @@ import type { GuestCallKind, GuestDescription, GuestRequest, GuestResponse } fro
 import type { Json } from "../../wire/json.ts";
 import { decodeGuestMessage, encodeCoreMessage, type GuestMessage } from "../../wire/messages.ts";
 import { maxRecordLength } from "../../wire/protocol.ts";
-import { decodeBatch } from "../../wire/records.ts";
-import { messageOf, XcoreError } from "../base/error.ts";
-import { maxCalls, maxLogsPerSecond, maxQueuedLength } from "./bounds.ts";
+import { XcoreError } from "../base/error.ts";
+import { maxCalls, maxInboxLength, maxQueuedLength } from "./bounds.ts";
 import { checkDescription } from "./description.ts";
 import { guestFailure } from "./guest-failure.ts";
-import { guestError, guestLog, parseGuestJson } from "./guest-text.ts";
+import { idleCpuReason } from "./end-reasons.ts";
+import { parseGuestJson } from "./guest-json.ts";
+import { guestError } from "./guest-text.ts";
 import { HostCallDesk } from "./host-call-desk.ts";
+import { IdleCpu } from "./idle-cpu.ts";
+import { Inbox } from "./inbox.ts";
+import { LogGate } from "./log-gate.ts";
 import { busy, PendingCalls, type NewCall } from "./pending-calls.ts";
 import type { CallOptions, Sandbox, SandboxOptions, SandboxStats } from "./sandbox.ts";
 import { StackMapper } from "./stack.ts";
@@ -39,13 +43,21 @@ export class RemoteSandbox implements Sandbox {
   #reason: XcoreError | undefined;
   #usedBytes = 0;
   #cpuMs = 0;
-  #logsSince = 0;
-  #logs = 0;
+  readonly #inbox: Inbox;
+  readonly #logs: LogGate;
+  readonly #idleCpu: IdleCpu;
 
   constructor(options: SandboxOptions, line: Line) {
     this.options = options;
     this.#line = line;
     this.#mapper = new StackMapper(options.sourceMap);
+    this.#logs = new LogGate((entry) => options.onLog(entry));
+    this.#idleCpu = new IdleCpu(options.limits.cpuMs);
+    this.#inbox = new Inbox({
+      take: (record) => this.#receive(decodeGuestMessage(record)),
+      onBreach: (message) => this.#breach(message),
+      onOverflow: (length) => this.#endFlood(length),
+    });
     this.#calls = new PendingCalls({
       label: options.label,
       onAbandon: (id, overdue) => {
@@ -122,6 +134,10 @@ export class RemoteSandbox implements Sandbox {
   noteStats(usedBytes: number, cpuMs: number): void {
     this.#usedBytes = usedBytes;
     this.#cpuMs = cpuMs;
+    if (this.busy) this.#idleCpu.noteCall();
+    const observedMs = this.#idleCpu.note(cpuMs);
+    if (observedMs === undefined) return;
+    this.end(idleCpuReason(this.options, { observedMs, capMs: this.#idleCpu.burstMs }));
   }
 
   async close(): Promise<void> {
@@ -142,12 +158,7 @@ export class RemoteSandbox implements Sandbox {
 
   /** What the isolate said. */
   receive(batch: string): void {
-    if (this.#reason !== undefined) return;
-    try {
-      for (const record of decodeBatch(batch)) this.#receive(decodeGuestMessage(record));
-    } catch (error) {
-      this.#breach(messageOf(error));
-    }
+    this.#inbox.receive(batch);
   }
 
   #start<T>(call: NewCall, encode: (id: number) => string): Promise<T> {
@@ -159,6 +170,7 @@ export class RemoteSandbox implements Sandbox {
     }
     const overload = this.#overload();
     if (overload !== undefined) return Promise.reject(overload);
+    this.#idleCpu.noteCall();
     const { id, answer } = this.#calls.add<T>(call);
     const record = encode(id);
     if (record.length > maxRecordLength) {
@@ -191,7 +203,7 @@ export class RemoteSandbox implements Sandbox {
         return;
       case "value":
         if (message.id === 0) this.#describe(message.json);
-        else this.#answer(message.id, "call", parseGuestJson(message.json));
+        else this.#takeValue(message.id, message.json);
         return;
       case "error":
         this.#fail(message.id, message.json);
@@ -203,7 +215,7 @@ export class RemoteSandbox implements Sandbox {
         this.#desk.cancel(message.id);
         return;
       case "log":
-        this.#log(message.level, message.json);
+        if (!this.#logs.pass(message.level, message.json)) this.#breach("a log entry that is none");
         return;
     }
   }
@@ -213,6 +225,18 @@ export class RemoteSandbox implements Sandbox {
     if (call === undefined) return;
     if (call.kind !== kind) this.#breach(`call ${id} was answered in the wrong form`);
     else call.resolve(value);
+  }
+
+  #takeValue(id: number, json: string): void {
+    let value: Json;
+    try {
+      value = parseGuestJson(json);
+    } catch (error) {
+      if (!(error instanceof XcoreError)) throw error;
+      this.#calls.take(id)?.reject(error);
+      return;
+    }
+    this.#answer(id, "call", value);
   }
 
   #badHeaders(): XcoreError {
@@ -253,21 +277,14 @@ export class RemoteSandbox implements Sandbox {
     this.#opening = undefined;
   }
 
-  #log(level: "debug" | "info" | "warn" | "error", json: string): void {
-    const now = performance.now();
-    if (now - this.#logsSince > 1000) {
-      const dropped = this.#logs - maxLogsPerSecond;
-      this.#logsSince = now;
-      this.#logs = 0;
-      if (dropped > 0) {
-        this.options.onLog({ level: "warn", message: `${dropped} log lines were dropped`, fields: {} });
-      }
-    }
-    this.#logs += 1;
-    if (this.#logs > maxLogsPerSecond) return;
-    const entry = guestLog(level, json);
-    if (entry === undefined) this.#breach("a log entry that is none");
-    else this.options.onLog(entry);
+  #endFlood(length: number): void {
+    const message = `plugin '${this.options.label}' says more than it may: ${length} characters wait to be read`;
+    this.end(
+      new XcoreError("PLUGIN_PROTOCOL", message, {
+        hint: "Await host calls before making more, and log less.",
+        details: { cap: maxInboxLength, observed: length, killedHost: false },
+      }),
+    );
   }
 
   #breach(what: string): void {
@@ -285,5 +302,7 @@ export class RemoteSandbox implements Sandbox {
     this.#opening = undefined;
     this.#calls.rejectAll(reason);
     this.#desk.abandonAll();
+    this.#inbox.close();
+    this.#logs.close();
   }
 }

@@ -47,6 +47,7 @@ export function pluginStatus(changes: Partial<PluginStatus> = {}): PluginStatus 
     p95Ms: 4.2,
     errors: 0,
     restarts: 0,
+    deniedCalls: 0,
     uptimeMs: 7_380_000,
     hostPid: 4712,
     ...changes,

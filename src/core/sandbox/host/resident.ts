@@ -8,6 +8,8 @@ import type { Progress } from "./progress.ts";
 
 export interface ResidentEvents {
   onOutbox(batch: string): void;
+  /** A timer of the guest has run, whether or not it had anything to say. */
+  onWoken(): void;
   /** At most once; the isolate is already disposed of. */
   onEnded(ending: Ending): void;
   onCatastrophe(message: string): void;
@@ -163,6 +165,7 @@ export class Resident {
     this.#timer = setTimeout(() => {
       this.#timerDue = Number.POSITIVE_INFINITY;
       this.wake();
+      this.#events.onWoken();
     }, delayMs);
   }
 

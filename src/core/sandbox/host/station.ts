@@ -80,6 +80,10 @@ export class Station {
         this.#noteChange(id);
         this.#flushSoon();
       },
+      onWoken: () => {
+        this.#noteChange(id);
+        this.#statsLater();
+      },
       onEnded: (ending) => {
         this.#residents.delete(id);
         this.#send(frameKinds.ended, id, JSON.stringify(ending));

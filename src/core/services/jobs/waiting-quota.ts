@@ -7,11 +7,15 @@ interface Count {
 }
 
 const recountAfterMs = 5000;
+// A full queue is looked at again sooner, but not for each of a flood of jobs.
+const recountFullAfterMs = 250;
 
 export class WaitingQuota {
   readonly #max: number;
   readonly #count: (plugin: string, most: number) => Promise<number>;
   readonly #counts = new Map<string, Count>();
+  /** Counts under way: whoever comes meanwhile waits for the same one. */
+  readonly #counting = new Map<string, Promise<Count>>();
 
   constructor(max: number, count: (plugin: string, most: number) => Promise<number>) {
     this.#max = max;
@@ -20,11 +24,7 @@ export class WaitingQuota {
 
   /** Throws `QUOTA_EXCEEDED` when the plugin's queue is full. */
   async take(plugin: string): Promise<void> {
-    let known = this.#counts.get(plugin);
-    if (known === undefined || known.waiting >= this.#max || performance.now() - known.at > recountAfterMs) {
-      known = { waiting: await this.#count(plugin, this.#max), at: performance.now() };
-      this.#counts.set(plugin, known);
-    }
+    const known = this.#known(plugin) ?? (await this.#recount(plugin));
     if (known.waiting >= this.#max) {
       throw new XcoreError(
         "QUOTA_EXCEEDED",
@@ -39,5 +39,26 @@ export class WaitingQuota {
 
   forget(plugin: string): void {
     this.#counts.delete(plugin);
+  }
+
+  #known(plugin: string): Count | undefined {
+    const known = this.#counts.get(plugin);
+    if (known === undefined) return undefined;
+    const validMs = known.waiting >= this.#max ? recountFullAfterMs : recountAfterMs;
+    return performance.now() - known.at > validMs ? undefined : known;
+  }
+
+  #recount(plugin: string): Promise<Count> {
+    const counting =
+      this.#counting.get(plugin) ??
+      this.#count(plugin, this.#max)
+        .then((waiting) => {
+          const known = { waiting, at: performance.now() };
+          this.#counts.set(plugin, known);
+          return known;
+        })
+        .finally(() => this.#counting.delete(plugin));
+    this.#counting.set(plugin, counting);
+    return counting;
   }
 }
