@@ -43,11 +43,27 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   });
   signal.throwIfAborted();
   onProgress("trying it in a sandbox");
-  await steps.trial({ folder, manifest, limits });
+  await tryIt(steps, { folder, manifest, limits });
   const listing = await listFiles(folder);
   refuseChanged(manifest, before, listing);
   signal.throwIfAborted();
   return { folder, manifest, source: staged.source, listing };
+}
+
+// The hint of a load is for a plugin's author; whoever installs can't follow it.
+async function tryIt(steps: PrepareSteps, options: Parameters<PrepareSteps["trial"]>[0]): Promise<void> {
+  try {
+    await steps.trial(options);
+  } catch (error) {
+    if (!(error instanceof XcoreError) || !/^PLUGIN_(COMPILE|IMPORT)$/.test(error.code)) throw error;
+    throw new XcoreError(error.code, error.message, {
+      hint: /Could not resolve "[^."/]/.test(error.message)
+        ? "Its author must list the package under dependencies in the plugin's package.json. Nothing was changed here."
+        : "Tell the plugin's author; nothing was changed here.",
+      details: error.details,
+      cause: error.cause,
+    });
+  }
 }
 
 async function manifestOf(folder: string, source: Source): Promise<Manifest> {
