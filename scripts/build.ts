@@ -41,6 +41,7 @@ async function buildNode(): Promise<void> {
       cli: "src/main.ts",
       "fast-status": "src/cli/fast-status.ts",
       index: "src/core/index.ts",
+      orm: "src/orm.ts",
       testing: "src/testing.ts",
     }),
     format: "esm",

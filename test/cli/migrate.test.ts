@@ -1,8 +1,9 @@
 // xcore migrate, as a person runs it, without a server.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { packageFile, packageRoot } from "../../src/core/base/package-root.ts";
 import { testWorkspace } from "../support/workspace.ts";
 import { xcore } from "./support/run.ts";
 
@@ -46,4 +47,21 @@ test("xcore migrate create writes a file for a plugin; a failing one exits 65 an
   const none = await run("create", "users");
   assert.equal(none.code, 65);
   assert.match(none.stderr, /no entities.*--empty/s);
+});
+
+test("entities and migrations of the application need no package beside xcore", async () => {
+  await using workspace = await testWorkspace({
+    "integration.yaml": "name: shop\nmigrations: { entities: [app/entities.ts] }\n",
+    "package.json": '{ "type": "module" }',
+  });
+  const at = (path: string): string => join(workspace.folder, path);
+  await rm(at("node_modules"));
+  await mkdir(at("node_modules"));
+  await symlink(packageRoot, at("node_modules/xcore"));
+  for (const part of ["app", "migrations"])
+    await cp(packageFile("templates", "app", part), at(part), { recursive: true });
+  const run = (...args: string[]) => xcore(["migrate", ...args], { cwd: workspace.folder });
+  const up = await run();
+  assert.match(up.stdout, /^applied application: Migration\d+_create_account\n$/, up.stderr);
+  assert.match((await run("create", "more")).stdout, /^Nothing to write/);
 });

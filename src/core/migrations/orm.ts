@@ -1,9 +1,12 @@
 // The one file that opens MikroORM. It is imported only when the application has something to migrate: loading it takes long.
+import { existsSync } from "node:fs";
 import { glob } from "node:fs/promises";
+import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { EntitySchema, MikroORM, type Logger, type Options } from "@mikro-orm/postgresql";
-import { Migrator } from "@mikro-orm/migrations";
+import { Migrator, TSMigrationGenerator } from "@mikro-orm/migrations";
 import { messageOf, XcoreError } from "../base/error.ts";
+import { packageFile } from "../base/package-root.ts";
 import type { Connection } from "../services/database/database.ts";
 
 export const ormTable = "mikro_orm_migrations";
@@ -18,6 +21,21 @@ export interface OrmOptions {
   foreignSchemas: readonly string[];
   /** Told each statement that the database refused. */
   onStatementFailed?: (sql: string) => void;
+}
+
+// Entities and migrations must meet the MikroORM that runs them, wherever this xcore is installed.
+const door = [packageFile("src", "orm.ts"), packageFile("dist", "orm.js")].find((file) => existsSync(file));
+registerHooks({
+  resolve: (specifier, context, next) =>
+    next(specifier === "xcore/orm" && door !== undefined ? pathToFileURL(door).href : specifier, context),
+});
+
+class MigrationGenerator extends TSMigrationGenerator {
+  override generateMigrationFile(
+    ...given: Parameters<TSMigrationGenerator["generateMigrationFile"]>
+  ): string {
+    return super.generateMigrationFile(...given).replace("'@mikro-orm/migrations'", '"xcore/orm"');
+  }
 }
 
 export async function openOrm(options: OrmOptions): Promise<MikroORM> {
@@ -45,6 +63,7 @@ export async function openOrm(options: OrmOptions): Promise<MikroORM> {
       snapshot: false,
       silent: true,
       emit: "ts",
+      generator: MigrationGenerator,
       fileName: (stamp, name) => `Migration${stamp}${name === undefined ? "" : `_${name}`}`,
     },
   };

@@ -1,5 +1,5 @@
 // The application's own tables. After a change: npx xcore migrate create <name>
-import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
+import { defineEntity, p, type InferEntity } from "xcore/orm";
 
 export const Account = defineEntity({
   name: "Account",

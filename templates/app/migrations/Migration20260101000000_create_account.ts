@@ -1,5 +1,5 @@
 // Creates the tables of app/entities.ts.
-import { Migration } from "@mikro-orm/migrations";
+import { Migration } from "xcore/orm";
 
 export class Migration20260101000000_create_account extends Migration {
   override up(): void {

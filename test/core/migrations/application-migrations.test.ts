@@ -13,7 +13,7 @@ import { embeddedPostgres } from "../../../src/core/services/database/embedded-p
 import { openProvider } from "../../support/services.ts";
 import { testWorkspace, type TestWorkspace } from "../../support/workspace.ts";
 
-const user = `import { defineEntity, p } from "@mikro-orm/core";
+const user = `import { defineEntity, p } from "xcore/orm";
 export const User = defineEntity({
   name: "User",
   tableName: "users",
@@ -43,6 +43,7 @@ test("a migration is made from the difference, applied, and then there is none",
   await using session = await open(config);
   const { file, statements } = await session.create(undefined, { name: "add users", empty: false });
   assert.match(file ?? "", /Migration\d{14}_add_users\.ts$/);
+  assert.match(await readFile(file ?? "", "utf8"), /^import \{ Migration \} from "xcore\/orm";/);
   assert.ok(
     statements.every((sql) => /"users"/.test(sql)),
     statements.join("\n"),
@@ -65,7 +66,7 @@ test("a failing one rolls back whole and names file and statement; those before 
   const { workspace, config } = await project();
   await using _workspace = workspace;
   const migration = (name: string, ...sql: string[]): string =>
-    `import { Migration } from "@mikro-orm/migrations";
+    `import { Migration } from "xcore/orm";
 export class ${name} extends Migration {
   override up() {\n${sql.map((one) => `this.addSql(${JSON.stringify(one)});`).join("\n")} }
   override down() { this.addSql("drop table ok"); }
