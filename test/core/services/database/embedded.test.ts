@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -199,19 +210,16 @@ test("a root core runs it as another user, in a project that only root may enter
 test("programs that Postgres' user can't reach are copied to where it can", async (t) => {
   if (process.getuid?.() !== 0) return t.skip("needs root");
   const nobody = { uid: 65_534, gid: 65_534, name: "nobody" };
-  const reachable = await findBinaries(nobody);
-  const packageFolder = dirname(dirname((await findBinaries(undefined)).folder));
-  const { mode } = await stat(packageFolder);
-  await chmod(packageFolder, 0o700);
-  try {
-    const copied = await findBinaries(nobody);
-    assert.notEqual(copied.folder, reachable.folder);
-    const version = spawn(join(copied.folder, "bin/postgres"), ["--version"], { uid: 65_534, gid: 65_534 });
-    assert.deepEqual(await once(version, "exit"), [0, null]);
-    assert.equal((await findBinaries(nobody)).folder, copied.folder);
-  } finally {
-    await chmod(packageFolder, mode);
-  }
+  const own = dirname((await findBinaries(undefined)).folder);
+  await using place = await project();
+  const hidden = join(place.folder, "hidden");
+  await mkdir(hidden, { mode: 0o700 });
+  for (const part of ["native", "package.json"]) await symlink(join(own, part), join(hidden, part));
+  const copied = await findBinaries(nobody, hidden);
+  assert.ok(!copied.folder.startsWith(hidden));
+  const version = spawn(join(copied.folder, "bin/postgres"), ["--version"], { uid: 65_534, gid: 65_534 });
+  assert.deepEqual(await once(version, "exit"), [0, null]);
+  assert.equal((await findBinaries(nobody, hidden)).folder, copied.folder);
 });
 
 test("a data folder of another user is refused with the way out", async (t) => {

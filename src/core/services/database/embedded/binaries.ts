@@ -28,9 +28,8 @@ export interface Binaries {
   readonly major: number;
 }
 
-/** Finds the package of this platform and returns programs that `user` (undefined: ourselves) can run. */
-export async function findBinaries(user: User | undefined): Promise<Binaries> {
-  const root = packageFolder();
+/** Finds programs that `user` (undefined: ourselves) can run; `root` is the package of this platform. */
+export async function findBinaries(user: User | undefined, root = packageFolder()): Promise<Binaries> {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
   const major = Number.parseInt(version, 10);
   const native = join(root, "native");
