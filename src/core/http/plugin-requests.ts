@@ -6,7 +6,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import { dispatch } from "./dispatch.ts";
-import { writeFailure } from "./failure.ts";
+import { statusOf, writeFailure } from "./failure.ts";
 import { pluginAt } from "./mount.ts";
 
 export interface PluginRequestOptions {
@@ -74,6 +74,6 @@ function note(noted: Noted, { meter, logger }: PluginRequestOptions): void {
 
 /** A plugin that is known to be down has been logged when it went down. */
 function levelOf(fault: XcoreError): "error" | "warn" | "info" {
-  if (fault.status < 500) return "info";
+  if (statusOf(fault) < 500) return "info";
   return fault.code === "PLUGIN_NOT_READY" || fault.code === "PLUGIN_QUARANTINED" ? "warn" : "error";
 }
