@@ -72,7 +72,7 @@ async function buildSandboxHost(): Promise<void> {
   });
 }
 
-/** What runs inside an isolate: one script without imports, and the module that plugins import as xcore/plugin. */
+/** What runs inside an isolate: one script without imports, and the modules that plugins import. */
 async function buildGuest(): Promise<void> {
   const shared = {
     ...common,
@@ -87,8 +87,9 @@ async function buildGuest(): Promise<void> {
     build({ ...shared, entryPoints: entries({ guest: "src/guest/main.ts" }), format: "iife" }),
     build({
       ...shared,
-      entryPoints: entries({ "plugin-module": "src/guest/plugin-module.ts" }),
+      entryPoints: entries({ "plugin-module": "src/guest/plugin-module.ts", kysely: "src/guest/kysely.ts" }),
       format: "esm",
+      external: ["kysely"],
     }),
   ]);
 }

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const projects = [
   "tsconfig.json",
   "tsconfig.guest.json",
-  ...globSync(["plugins/**/tsconfig.json", "templates/**/tsconfig.json"], {
+  ...globSync(["{plugins,templates,test/fixtures/plugins}/**/tsconfig.json"], {
     cwd: root,
     exclude: (name) => name.includes("node_modules"),
   }),

@@ -90,6 +90,21 @@ export interface Transaction {
     text: string,
     params?: readonly unknown[],
   ): Promise<{ rows: Row[]; rowCount: number }>;
+  /** The rows of a `select` one by one, fetched in batches: `for await (const row of db.cursor`select …`)`. */
+  cursor<Row extends object = Record<string, Json>>(
+    strings: TemplateStringsArray,
+    ...values: readonly unknown[]
+  ): AsyncIterable<Row>;
+  cursor<Row extends object = Record<string, Json>>(
+    text: string,
+    params?: readonly unknown[],
+    options?: CursorOptions,
+  ): AsyncIterable<Row>;
+}
+
+export interface CursorOptions {
+  /** Rows fetched at a time. Default 200. */
+  batch?: number;
 }
 
 export interface TransactionOptions {

@@ -2,10 +2,10 @@
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import type { Plugin } from "esbuild";
+import { guestFolders, guestModules } from "./paths.ts";
 
 export interface BorderOptions {
   folder: string;
-  pluginModule: string;
 }
 
 /** Refuses relative imports of the plugin's own files that leave its folder, where the line can be named. */
@@ -13,11 +13,12 @@ export function borders(options: BorderOptions): Plugin {
   return {
     name: "borders",
     setup(build) {
+      const modules = guestModules();
       build.onResolve({ filter: /^xcore(\/.*)?$/ }, ({ path }) => {
-        if (path === "xcore/plugin") return { path: options.pluginModule };
-        return {
-          errors: [{ text: `'${path}' belongs to the server; a plugin imports "xcore/plugin" only` }],
-        };
+        const file = modules[path];
+        if (file !== undefined) return { path: file };
+        const own = Object.keys(modules).join(" and ");
+        return { errors: [{ text: `'${path}' belongs to the server; a plugin imports ${own} only` }] };
       });
       build.onResolve({ filter: /^(\.{0,2}\/|\.{1,2}$)/ }, ({ path, importer, kind }) => {
         if (kind === "entry-point" || !isInside(importer, options.folder)) return undefined;
@@ -39,8 +40,7 @@ export interface InputBorders extends BorderOptions {
 /** Of the files that went in, those that should not have: reached by a link, a path in a package, a tsconfig. */
 export async function inputsOutside(inputs: readonly string[], options: InputBorders): Promise<string[]> {
   const allowed = await Promise.all([options.folder, ...options.roots].map((root) => real(root)));
-  const guest = dirname(options.pluginModule);
-  const own = [guest, resolve(guest, "../wire")];
+  const own = await Promise.all(guestFolders().map((folder) => real(folder)));
   const outside: string[] = [];
   for (const input of inputs) {
     const file = await real(resolve(options.folder, input));

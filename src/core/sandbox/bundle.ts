@@ -5,7 +5,6 @@ import { context, type BuildContext, type BuildResult } from "esbuild";
 import { XcoreError } from "../base/error.ts";
 import { bundleFailure, isBuildFailure, outsideFailure } from "./bundle-faults.ts";
 import { borders, inputsOutside } from "./bundle-borders.ts";
-import { pluginModule } from "./paths.ts";
 
 export interface Bundle {
   /** A script that leaves the entry's exports in the global `__xcore_plugin`. */
@@ -91,7 +90,7 @@ function settings(options: BundlerOptions) {
     legalComments: "none",
     logLevel: "silent",
     logLimit: 50,
-    plugins: [borders({ folder: options.folder, pluginModule: pluginModule() })],
+    plugins: [borders({ folder: options.folder })],
   } as const satisfies Parameters<typeof context>[0];
 }
 
@@ -101,7 +100,6 @@ async function bundleOf(result: BuildResult<typeof outputs>, options: BundlerOpt
     folder: options.folder,
     roots: options.roots ?? [],
     sealed: options.sealed ?? false,
-    pluginModule: pluginModule(),
   });
   if (outside.length > 0) throw outsideFailure(outside, options);
   const code = result.outputFiles.find((file) => file.path.endsWith(".js"));

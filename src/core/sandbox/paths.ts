@@ -10,10 +10,20 @@ export const hostProgram: string = packageFile("dist", "sandbox-host.js");
 /** The script that is run first in every isolate. */
 export const guestRuntime: string = packageFile("dist", "guest.js");
 
-/** The file that `xcore/plugin` means inside a bundle: the source in a checkout, the built file in the package. */
-export function pluginModule(): string {
-  const source = packageFile("src", "guest", "plugin-module.ts");
-  return existsSync(source) ? source : packageFile("dist", "plugin-module.js");
+/** What a plugin may import of xcore, as files: the sources in a checkout, the built ones in the package. */
+export function guestModules(): Readonly<Record<string, string>> {
+  return { "xcore/plugin": guestModule("plugin-module"), "xcore/kysely": guestModule("kysely") };
+}
+
+function guestModule(name: string): string {
+  const source = packageFile("src", "guest", `${name}.ts`);
+  return existsSync(source) ? source : packageFile("dist", `${name}.js`);
+}
+
+/** Folders of xcore's own that such a module draws from. */
+export function guestFolders(): readonly string[] {
+  const kysely = dirname(createRequire(packageFile("package.json")).resolve("kysely"));
+  return [dirname(guestModule("plugin-module")), packageFile("src", "wire"), kysely];
 }
 
 export interface HostFiles {

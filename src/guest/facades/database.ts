@@ -1,12 +1,30 @@
-// ctx.db: parameterised SQL and transactions on the plugin's own schema.
+// ctx.db: parameterised SQL, cursors and transactions on the plugin's own schema.
 import type { Json } from "../../wire/json.ts";
-import type { Database, Transaction, TransactionOptions } from "../plugin-api.ts";
+import type { CursorOptions, Database, Transaction, TransactionOptions } from "../plugin-api.ts";
 import { XcoreError } from "../errors.ts";
+import { fetchBatches, type CursorStatement } from "./cursor.ts";
 import type { Ask } from "./facade.ts";
 
 export function databaseFacade(ask: Ask): Database {
   return {
     ...statements(ask, () => undefined),
+    cursor: cursorTag(async function* (statement) {
+      const transaction = await ask("db.begin", {});
+      let commit = true;
+      try {
+        yield* fetchBatches(
+          statements(ask, () => transaction),
+          "xcore_cursor",
+          statement,
+        );
+      } catch (error) {
+        commit = false;
+        throw error;
+      } finally {
+        const end = ask("db.end", { transaction, commit });
+        await (commit ? end : end.catch(() => undefined));
+      }
+    }),
     async transaction<Result>(
       work: (tx: Transaction) => Promise<Result>,
       options: TransactionOptions = {},
@@ -35,6 +53,7 @@ export function databaseFacade(ask: Ask): Database {
 }
 
 function statements(ask: Ask, transactionId: () => number | undefined): Transaction {
+  let cursors = 0;
   const run = async (
     text: string,
     values: readonly unknown[],
@@ -42,6 +61,10 @@ function statements(ask: Ask, transactionId: () => number | undefined): Transact
     const transaction = transactionId();
     const params = values.map((value, at) => parameter(value, at + 1));
     return ask("db.query", { text, params, ...(transaction === undefined ? {} : { transaction }) });
+  };
+  const query = async <Row extends object>(text: string, params: readonly unknown[] = []) => {
+    const { rows, rowCount } = await run(text, params);
+    return { rows: rows as Row[], rowCount };
   };
   return {
     async sql<Row extends object>(
@@ -53,13 +76,32 @@ function statements(ask: Ask, transactionId: () => number | undefined): Transact
           "db.sql is a template tag: db.sql`select …`; for a text use db.query(text, params)",
         );
       }
-      const text = strings.reduce((before, part, at) => `${before}$${at}${part}`);
-      return (await run(text, values)).rows as Row[];
+      return (await run(textOf(strings), values)).rows as Row[];
     },
-    async query<Row extends object>(text: string, params: readonly unknown[] = []) {
-      const { rows, rowCount } = await run(text, params);
-      return { rows: rows as Row[], rowCount };
-    },
+    query,
+    cursor: cursorTag((statement) => fetchBatches({ query }, `xcore_cursor_${(cursors += 1)}`, statement)),
+  };
+}
+
+/** The places of a template's values as `$1`, `$2` … */
+function textOf(strings: readonly string[]): string {
+  return strings.reduce((before, part, at) => `${before}$${at}${part}`);
+}
+
+/** `cursor` as authors call it, as a tag or with text and parameters; nothing is asked before the first row is. */
+function cursorTag(
+  open: (statement: CursorStatement) => AsyncGenerator<object[], void, undefined>,
+): Transaction["cursor"] {
+  return async function* <Row extends object>(
+    first: TemplateStringsArray | string,
+    ...rest: readonly unknown[]
+  ): AsyncGenerator<Row, void, undefined> {
+    let statement: CursorStatement;
+    if (typeof first === "string") {
+      const [params = [], options = {}] = rest as [(readonly unknown[])?, CursorOptions?];
+      statement = { text: first, params, batch: options.batch };
+    } else statement = { text: textOf(first), params: rest };
+    for await (const rows of open(statement)) yield* rows as Row[];
   };
 }
 

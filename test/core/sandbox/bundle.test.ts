@@ -193,3 +193,15 @@ test("a bundle without xcore/plugin of its own gets definePlugin", async () => {
   });
   assert.match(built.code, /routes/);
 });
+
+test("Kysely comes with xcore, for sealed plugins too, and only into the bundle that imports it", async () => {
+  const folder = await plugin({
+    "src/index.ts": `import { kysely } from "xcore/kysely"; export default { made: typeof kysely };`,
+  });
+  const built = await bundlePlugin({ ...options(folder), sealed: true });
+  assert.equal(JSON.stringify(exportsOf(built.code)["default"]), '{"made":"function"}');
+  const without = await bundle({
+    "src/index.ts": `import { definePlugin } from "xcore/plugin"; export default definePlugin({});`,
+  });
+  assert.ok(without.code.length < built.code.length / 20);
+});
