@@ -1,11 +1,11 @@
 // What a guest says it declares, checked: it decides what is routed to it, so nothing of it is taken on trust.
 import type { GuestDescription, JobBackoff, JobDescription } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
-import { isRecord } from "./guest-text.ts";
+import { isRecord, plainText } from "./guest-text.ts";
 
 const maxEntries = 1000;
 const maxTextLength = 2000;
-const routePattern = /^(?:[A-Z]{1,20}|\*) \/\S*$/;
+const routePattern = /^(?:[A-Z]{1,20}|\*) \/[^\s\p{C}]*$/u;
 const namePattern = /^[\w.:*-]{1,200}$/;
 
 /** The description with nothing in it that was not asked for, or the sentence that says what is wrong. */
@@ -36,7 +36,7 @@ function checkAction(action: Record<string, unknown>): { input?: Json; descripti
   const { input, description } = action;
   return {
     ...(input === undefined ? {} : { input: input as Json }),
-    ...(typeof description === "string" ? { description: description.slice(0, maxTextLength) } : {}),
+    ...(typeof description === "string" ? { description: plainText(description, maxTextLength) } : {}),
   };
 }
 

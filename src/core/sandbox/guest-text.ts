@@ -6,6 +6,8 @@ import type { GuestLog } from "./sandbox.ts";
 
 const maxMessageLength = 8 * 1024;
 const maxFieldsLength = 16 * 1024;
+const maxFieldNameLength = 100;
+const maxFieldsDepth = 10;
 
 /** One line: control characters, line separators and direction marks become spaces. */
 export function plainText(text: string, maxLength: number = maxMessageLength): string {
@@ -18,22 +20,29 @@ export function guestLog(level: GuestLog["level"], json: string): GuestLog | und
   if (json.length > maxMessageLength + maxFieldsLength) {
     return { level, message: plainText(json), fields: {} };
   }
-  let entry: unknown;
+  let entry: Json;
   try {
-    entry = JSON.parse(json, (key, value: unknown) => {
-      if (key === "__proto__") return undefined;
-      return typeof value === "string" ? plainText(value) : value;
-    });
-  } catch {
-    return undefined;
+    entry = parseGuestJson(json);
+  } catch (error) {
+    return error instanceof SyntaxError ? undefined : { level, message: plainText(json), fields: {} };
   }
   if (!isRecord(entry) || typeof entry["message"] !== "string") return undefined;
-  const fields = entry["fields"];
-  return {
-    level,
-    message: entry["message"],
-    fields: isRecord(fields) ? (fields as Record<string, Json>) : {},
-  };
+  const fields = plainParts(entry["fields"] as Json, 0);
+  return { level, message: plainText(entry["message"]), fields: isRecord(fields) ? fields : {} };
+}
+
+/** Names and texts on every level made plain; what lies deeper than a line of a log can show is left out. */
+function plainParts(value: Json, depth: number): Json {
+  if (typeof value === "string") return plainText(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth >= maxFieldsDepth) return "…";
+  if (Array.isArray(value)) return value.map((part) => plainParts(part, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [
+      plainText(name, maxFieldNameLength),
+      plainParts(part, depth + 1),
+    ]),
+  );
 }
 
 /** Undefined when the record is no error. Stack and message keep their line breaks. */

@@ -1,0 +1,95 @@
+// What comes after an end: neighbours in a shared host come back by themselves, the culprit moves out, crash loops are given up.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { openArena } from "../../support/arena.ts";
+import { pluginFiles, until } from "../../support/workspace.ts";
+
+const calm = `let posts = 0;
+export default definePlugin({ routes: { "GET /": () => "calm", "POST /": () => { posts += 1; return { posts }; } } });`;
+
+describe("after an end", () => {
+  test("of a shared host its neighbours lose no GET and come back, and the culprit lives alone from then on", async (t) => {
+    await using arena = await openArena(["far-searcher"], { isolation: { "far-searcher": "shared" } });
+    for (const [path, text] of Object.entries({
+      ...pluginFiles("calm", calm),
+      ...pluginFiles("quiet", calm),
+    })) {
+      await arena.workspace.write(path, text);
+    }
+    await arena.server.admin("/plugins/sync", { method: "POST" });
+    const culprit = await arena.load("far-searcher");
+    assert.equal(culprit.hostPid, (await arena.status("calm")).hostPid, "they share a host");
+    const failures: string[] = [];
+    let slowestMs = 0;
+    let gets = 0;
+    const ended = new AbortController();
+    const asking = ["calm", "quiet", "calm", "quiet"].map(async (name) => {
+      while (!ended.signal.aborted) {
+        const since = performance.now();
+        const answer = await arena.server.get(`/app/${name}/`);
+        gets += 1;
+        if (answer.status !== 200) failures.push(`${name}: ${answer.status} ${await answer.text()}`);
+        else await answer.text();
+        slowestMs = Math.max(slowestMs, performance.now() - since);
+        await pause(2);
+      }
+    });
+    await arena.observe(t, async () => {
+      await arena.server.get("/app/far-searcher/");
+      await until(
+        async () => (await arena.server.get("/app/far-searcher/alive")).status,
+        (status) => status === 200,
+      );
+    });
+    t.diagnostic(
+      `${gets} GETs of neighbours, the slowest took ${Math.round(slowestMs)} ms, the host was stuck for about 500 ms of it`,
+    );
+    const after = await arena.status("far-searcher");
+    const neighbours = [await arena.status("calm"), await arena.status("quiet")];
+    assert.equal(arena.ends("far-searcher")[0]?.["killedHost"], true);
+    assert.notEqual(after.hostPid, neighbours[0]?.hostPid, "the culprit has a host of its own");
+    for (const { state, reason, restarts } of neighbours) {
+      assert.deepEqual([state, reason, restarts], ["ready", null, 1]);
+    }
+
+    await arena.server.get("/app/far-searcher/");
+    await until(
+      () => arena.ends("far-searcher").length,
+      (count) => count === 2,
+    );
+    ended.abort();
+    await Promise.all(asking);
+    assert.deepEqual(failures, []);
+    for (const name of ["calm", "quiet"])
+      assert.equal((await arena.status(name)).restarts, 1, "they noticed only once");
+  });
+
+  test("that repeats itself the pauses double, the fifth in a minute is the last, and a reload begins anew", async (t) => {
+    await using arena = await openArena(["crash-looper"]);
+    await arena.load("crash-looper");
+    const quarantined = await arena.observe(t, async () =>
+      until(
+        () => arena.status("crash-looper"),
+        ({ state }) => state === "quarantined",
+      ),
+    );
+    assert.equal(quarantined.reason?.code, "PLUGIN_CPU_LIMIT");
+    assert.match(quarantined.reason?.message ?? "", /without a pause; 200 ms are allowed/);
+    const ends = arena.ends("crash-looper");
+    assert.deepEqual(
+      ends.map((end) => end["restartInMs"]),
+      [250, 500, 1000, 2000, undefined],
+    );
+    const refused = await arena.server.get("/app/crash-looper/alive");
+    assert.equal(refused.status, 503);
+    assert.equal(((await refused.json()) as { code: string }).code, "PLUGIN_QUARANTINED");
+
+    assert.equal((await arena.load("crash-looper")).state, "ready");
+    await until(
+      () => arena.ends("crash-looper").length,
+      (count) => count === 6,
+    );
+    assert.equal(arena.ends("crash-looper")[5]?.["restartInMs"], 250);
+  });
+});
