@@ -43,6 +43,10 @@ export class TestJobs implements JobsService {
     return Promise.resolve(() => Promise.resolve());
   }
 
+  unschedule(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async runNow(name: string, data: Json): Promise<Json> {
     if (this.#run === undefined || !this.#defined.includes(name)) {
       throw unknownJob(this.#plugin, name, this.#defined);

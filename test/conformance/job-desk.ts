@@ -254,8 +254,9 @@ export function jobDeskConformance(
       for (const one of await jobs.desk().schedules(owner)) assert.ok(Date.parse(one.nextRunAt) > Date.now());
       await bind(owner, { nightly: { cron: "30 3 * * *" } }, nothing);
       assert.deepEqual(await shown(), [["nightly", "30 3 * * *", "UTC", true]]);
-      await jobs.removePlugin?.(owner);
+      await jobs.unschedule(owner);
       assert.deepEqual(await shown(), []);
+      await jobs.removePlugin?.(owner);
       await bind(owner, { nightly: { cron: "30 3 * * *" } }, nothing);
       assert.deepEqual(await shown(), [["nightly", "30 3 * * *", "UTC", false]]);
     });

@@ -112,6 +112,7 @@ export class Plugin {
       this.#current = undefined;
       await revision.unmount();
       await revision.retire({ drain: true });
+      await revision.unschedule();
       if (this.#state === "draining") this.#to("stopped");
     });
   }

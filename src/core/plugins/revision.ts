@@ -131,6 +131,18 @@ export class Revision {
     await this.#mounts.disposeAsync();
   }
 
+  /** Removes what is kept of its schedules: it is being unloaded, not replaced. */
+  async unschedule(): Promise<void> {
+    if (!this.build.permissions.jobs) return;
+    const { name } = this.build.manifest;
+    await this.#sources
+      .jobs()
+      .unschedule(name)
+      .catch((error: unknown) =>
+        this.#sources.logger.warn({ plugin: name, error: messageOf(error) }, "its schedules are still there"),
+      );
+  }
+
   /** Waits for calls under way, runs `stop`, ends the isolate. */
   async retire(options: { drain: boolean }): Promise<void> {
     if (options.drain) await this.#drained();

@@ -52,7 +52,7 @@ function faultOf(value: unknown): string | undefined {
 const common = ["check", "forPlugin"];
 const special: Readonly<Record<string, readonly string[]>> = {
   database: ["provision", "hasPlugin", "removePlugin"],
-  jobs: ["validate", "bind", "start", "drain", "counts", "list", "enqueue", "desk"],
+  jobs: ["validate", "bind", "unschedule", "start", "drain", "counts", "list", "enqueue", "desk"],
   events: ["subscribe", "publish"],
 };
 

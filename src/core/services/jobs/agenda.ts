@@ -138,6 +138,10 @@ class AgendaJobs implements JobsService {
     };
   }
 
+  unschedule(plugin: string): Promise<void> {
+    return this.#reach(this.#store.setSchedules(plugin, []));
+  }
+
   async start(): Promise<void> {
     if (this.#processor !== undefined) return;
     const { pool, logger, lockLifetimeMs, keep } = this.#settings;

@@ -91,6 +91,8 @@ export interface JobsService extends Service {
     jobs: Readonly<Record<string, JobDescription>>,
     run: (job: JobRun, signal: AbortSignal) => Promise<Json>,
   ): Promise<() => Promise<void>>;
+  /** Removes the schedules of a plugin that is unloaded. A server that stops leaves them: others go on, and it comes back. */
+  unschedule(plugin: string): Promise<void>;
   /** Begins claiming; called once every plugin is bound. */
   start(): Promise<void>;
   /** Stops claiming and waits until running jobs are done or `timeoutMs` is over. */

@@ -199,7 +199,8 @@ export class ClaimingRepository extends PostgresJobRepository {
       ended ? finishOccurrence : finishJob,
       ended ? [...outcome, historyData(job)] : [...outcome, job.nextRunAt],
     );
-    if (rowCount !== 1) throw lost(job);
+    // A schedule may have been removed while it ran.
+    if (rowCount !== 1 && job.type !== "single") throw lost(job);
   }
 
   /** As if it had not been claimed. */
