@@ -57,7 +57,7 @@ async function tryIt(steps: PrepareSteps, options: Parameters<PrepareSteps["tria
   } catch (error) {
     if (!(error instanceof XcoreError) || !/^PLUGIN_(COMPILE|IMPORT)$/.test(error.code)) throw error;
     throw new XcoreError(error.code, error.message, {
-      hint: /Could not resolve "[^."/]/.test(error.message)
+      hint: /Could not resolve "[^."/]|outside of its folder: .*node_modules/.test(error.message)
         ? "Its author must list the package under dependencies in the plugin's package.json. Nothing was changed here."
         : "Tell the plugin's author; nothing was changed here.",
       details: error.details,

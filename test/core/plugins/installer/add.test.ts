@@ -234,7 +234,7 @@ describe("plugin add", () => {
     await assert.rejects(add(project, "../x"), {
       code: "PLUGIN_COMPILE",
       message: /borrowed/,
-      hint: /dependencies/,
+      hint: /list the package under dependencies/,
     });
     makeRepository(project.place("y"), {
       ...files,
