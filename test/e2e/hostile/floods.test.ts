@@ -15,6 +15,7 @@ const names = [
   "fetch-flood",
   "parse-bomb",
   "timer-burner",
+  "bulky",
 ];
 
 describe("a flood", () => {
@@ -109,6 +110,17 @@ describe("a flood", () => {
     const { answers } = await loose(t, "parse-bomb");
     assert.deepEqual(answers[0]?.body, ["QUOTA_EXCEEDED"]);
     await arena.unload("parse-bomb");
+  });
+
+  test("of large answers is written whole, one after another", async (t) => {
+    await arena.load("bulky");
+    await arena.observe(t, async () => {
+      for (let at = 0; at < 4; at += 1) {
+        const body = await (await arena.server.get("/app/bulky/")).text();
+        assert.equal(body.length, 4_000_000);
+      }
+    });
+    await arena.unload("bulky");
   });
 
   test("of short timers ends with PLUGIN_CPU_LIMIT though no stretch is long", async (t) => {
