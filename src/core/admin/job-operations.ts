@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import { jobStates, type JobsService } from "../services/jobs/jobs.ts";
-import type { Operation, OperationTable } from "./table.ts";
+import type { Operation, OperationTable } from "./operations.ts";
 
 export interface JobSources {
   plugins: PluginRegistry;

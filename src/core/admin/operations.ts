@@ -1,4 +1,5 @@
 // What can be asked of a running core: one table behind the control socket and the admin HTTP routes.
+import type { TSchema } from "typebox";
 import type { Json } from "../../wire/json.ts";
 import type { GuestDescription } from "../../wire/guest-calls.ts";
 import type { Limits } from "../base/limits.ts";
@@ -57,6 +58,14 @@ export interface Operations {
 }
 
 export type OperationName = keyof Operations;
+
+/** One operation: the schema of its parameters, checked before it runs, and its function. */
+export interface Operation<Name extends OperationName> {
+  params: TSchema;
+  run(params: Operations[Name]["params"]): Promise<Operations[Name]["result"]>;
+}
+
+export type OperationTable = { readonly [Name in OperationName]: Operation<Name> };
 
 /** One line of the control socket, both ways; newline-delimited JSON, many requests may be under way. */
 export interface ControlRequest {

@@ -6,8 +6,8 @@ import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
 import { sendJson } from "../http/app.ts";
 import { readBody } from "../http/body.ts";
-import { runOperation, type OperationTable } from "./table.ts";
-import type { OperationName } from "./operations.ts";
+import type { OperationName, OperationTable } from "./operations.ts";
+import { runOperation } from "./table.ts";
 import type { AdminToken } from "./token.ts";
 
 export const adminRoot = "/_xcore";

@@ -5,7 +5,8 @@ import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { errorData, systemCode, XcoreError } from "../base/error.ts";
 import { controlSocketPath } from "../base/control-path.ts";
-import { runOperation, type OperationTable } from "./table.ts";
+import type { OperationTable } from "./operations.ts";
+import { runOperation } from "./table.ts";
 
 const maxLineBytes = 4 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ import { suggestion } from "../base/nearest.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import type { ServiceStatus, StatusReport } from "../status.ts";
 import { jobOperations, type JobSources } from "./job-operations.ts";
-import type { OperationName, Operations, SyncResult } from "./operations.ts";
+import type { OperationName, OperationTable, SyncResult } from "./operations.ts";
 import { pluginInfo, pluginStatus } from "./plugin-report.ts";
 
 export interface AdminSources extends JobSources {
@@ -19,13 +19,6 @@ export interface AdminSources extends JobSources {
   /** Begins a graceful stop; returns before it is done. */
   stop(): void;
 }
-
-export interface Operation<Name extends OperationName> {
-  params: TSchema;
-  run(params: Operations[Name]["params"]): Promise<Operations[Name]["result"]>;
-}
-
-export type OperationTable = { readonly [Name in OperationName]: Operation<Name> };
 
 const Nothing = Type.Object({});
 const Named = Type.Object({ name: Type.String({ maxLength: 64 }) });
