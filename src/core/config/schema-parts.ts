@@ -69,7 +69,10 @@ export const limitsSchema = (description: string) =>
         size("The most memory its isolate may use; at least 8mb.", { examples: ["64mb"] }),
       ),
       cpu: Type.Optional(
-        duration("The longest it may compute without a pause before it is ended.", { examples: ["200ms"] }),
+        duration(
+          "The longest it may compute without a pause before it is ended. While nobody waits for it, it may spend ten times that at once and a quarter of a processor in the long run.",
+          { examples: ["200ms"] },
+        ),
       ),
       timeout: Type.Optional(duration("The deadline of one call.", { examples: ["5s"] })),
       rate: Type.Optional(rate("Requests it answers in a period; more get 429.", { examples: ["100/1s"] })),
