@@ -23,17 +23,18 @@ export class Runtime {
   #said = "";
 
   /**
-   * Takes a batch of records in and runs the timers that are due. Gives what `drain` would, with a `+` behind the milliseconds
+   * Runs the timers that are due, then takes a batch of records in: a timer that a record has just set must not fire before
+   * the microtasks of that record. Gives what `drain` would, with a `+` behind the milliseconds
    * when calls are still open: their handlers may go on as soon as this returns. Throws a `SyntaxError` on anything that is no batch.
    * What it gives is kept until the next entry: a rejection nobody awaits makes V8 throw in place of the result.
    */
   receive(batch: string): string {
+    this.timers.runDue((thrown) => this.reportUncaught("a timer", thrown));
     if (batch !== "") {
       const messages = decodeBatch(batch);
       for (let at = 0; at < messages.length; at += 1) this.#handle(messages[at] as Received);
     }
     if (this.#dispatcher === undefined) this.#describe();
-    this.timers.runDue((thrown) => this.reportUncaught("a timer", thrown));
     const said = this.outbox.drain();
     this.#said = said;
     return `${this.timers.untilNext() ?? "-"}${this.#calls.size > 0 ? "+" : ""};${said}`;
