@@ -2,6 +2,7 @@
 import type { CommandTable } from "../cli/manifest.ts";
 
 export const commands: CommandTable = {
+  "db:seed": () => import("./db/seed.ts"),
   doctor: () => import("./doctor.ts"),
   "job:cancel": () => import("./job/cancel.ts"),
   "job:list": () => import("./job/list.ts"),
@@ -12,6 +13,7 @@ export const commands: CommandTable = {
   "job:schedule": () => import("./job/schedule.ts"),
   "job:show": () => import("./job/show.ts"),
   migrate: () => import("./migrate/up.ts"),
+  "migrate:check": () => import("./migrate/check.ts"),
   "migrate:create": () => import("./migrate/create.ts"),
   "migrate:down": () => import("./migrate/down.ts"),
   "migrate:status": () => import("./migrate/status.ts"),

@@ -61,7 +61,18 @@ test("entities and migrations of the application need no package beside xcore", 
   for (const part of ["app", "migrations"])
     await cp(packageFile("templates", "app", part), at(part), { recursive: true });
   const run = (...args: string[]) => xcore(["migrate", ...args], { cwd: workspace.folder });
+  const plan = await run("--dry-run");
+  assert.match(
+    plan.stdout,
+    /^-- application: Migration\d+_create_account\ncreate table "account" \([^;]+;\n/,
+  );
+  const pending = await run("check");
+  assert.equal(pending.code, 1);
+  assert.match(pending.stdout, /^pending application: Migration\d+_create_account\n$/);
   const up = await run();
   assert.match(up.stdout, /^applied application: Migration\d+_create_account\n$/, up.stderr);
   assert.match((await run("create", "more")).stdout, /^Nothing to write/);
+  const clean = await run("check", "--json");
+  assert.deepEqual(JSON.parse(clean.stdout), { ok: true, clean: true, faults: [], drift: [] });
+  assert.equal(clean.code, 0);
 });

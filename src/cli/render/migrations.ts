@@ -1,6 +1,6 @@
 // Migrations as people read them: one a line, by target; and what a run has done.
 import { styleText } from "node:util";
-import type { Migration } from "../../core/index.ts";
+import type { Migration, PlannedMigration } from "../../core/index.ts";
 import type { OutputStream } from "./status.ts";
 import { outputWidth, tableLines } from "./table.ts";
 
@@ -42,6 +42,40 @@ export function runLines(runs: readonly TargetRun[], word: "applied" | "undone")
     migrations.map((name) => `${word} ${target}: ${name}`),
   );
   return lines.length > 0 ? lines : [nothing[word]];
+}
+
+export interface TargetPlan {
+  target: string;
+  migrations: readonly PlannedMigration[];
+}
+
+/** As SQL, so that it can be read over, or kept, or given to somebody else to run. */
+export function planLines(plans: readonly TargetPlan[], word: "applied" | "undone"): string[] {
+  const lines = plans.flatMap(({ target, migrations }) =>
+    migrations.flatMap(({ name, statements }) => [
+      `-- ${target}: ${name}`,
+      ...statements.map((text) => (text.endsWith(";") ? text : `${text};`)),
+      "",
+    ]),
+  );
+  return lines.length > 0 ? lines.slice(0, -1) : [`-- ${nothing[word]}`];
+}
+
+export interface CheckReport {
+  faults: readonly { target: string; migration: string; state: string }[];
+  drift: readonly string[];
+}
+
+export function checkLines({ faults, drift }: CheckReport): string[] {
+  if (faults.length + drift.length === 0)
+    return ["Nothing is pending or changed; entities and database agree."];
+  const lines = faults.map(({ target, migration, state }) => `${state} ${target}: ${migration}`);
+  if (drift.length === 0) return lines;
+  return [
+    ...lines,
+    "differs application: entities and database; this would make them agree:",
+    ...drift.map((text) => `  ${text};`),
+  ];
 }
 
 function timeOf(appliedAt: string | null): string {

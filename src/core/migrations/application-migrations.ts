@@ -1,16 +1,17 @@
 // The application's own migrations: MikroORM's, in TypeScript, in its own table; checksums are kept beside.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, systemCode, XcoreError } from "../base/error.ts";
 import type { Config } from "../config/config.ts";
 import type { DatabaseService } from "../services/database/database.ts";
 import { assertUnchanged, statusOf, stepsDown } from "./compare.ts";
+import { createFromEntities, entityDrift } from "./entities.ts";
 import { exclusively } from "./exclusive.ts";
 import { Ledger, type Applied } from "./ledger.ts";
 import { slug } from "./names.ts";
 import { excerpt } from "./sql-statements.ts";
-import type { CreateOptions, CreateResult, Migration, MigrationTarget } from "./target.ts";
+import type { CreateOptions, CreateResult, Migration, MigrationTarget, PlannedMigration } from "./target.ts";
 
 export function applicationMigrations(database: DatabaseService, config: Config): MigrationTarget {
   return new ApplicationMigrations(database, config);
@@ -93,29 +94,37 @@ class ApplicationMigrations implements MigrationTarget {
         },
       );
     }
-    const { loadEntities, openOrm, schemasOf } = await import("./orm.ts");
-    const entities = await loadEntities(this.#config.migrations.entities);
-    if (!empty && entities.length === 0) {
-      throw new XcoreError("MIGRATION_FAILED", "there are no entities to compare the database with", {
-        hint: `Export what defineEntity makes from a file in ${this.#config.migrations.entities.join(", ") || "migrations.entities"}, or write an empty migration with --empty.`,
-      });
-    }
-    await mkdir(this.#folder, { recursive: true });
-    const orm = await openOrm({
-      ...this.#ormOptions(),
-      entities,
-      foreignSchemas: await this.#foreignSchemas(schemasOf(entities)),
-    });
+    return createFromEntities({ database: this.#database, config: this.#config }, { words, empty });
+  }
+
+  async plan(way: "up" | "down", { to }: { to?: string } = {}): Promise<PlannedMigration[]> {
+    const migrations = await this.status();
+    this.#assertUnchanged(migrations);
+    const names =
+      way === "up"
+        ? migrations.filter(({ state }) => state === "pending").map(({ name }) => name)
+        : stepsDown(this.name, await this.#applied(), to);
+    if (names.length === 0) return [];
+    const files = await this.#files();
+    const { openOrm, sqlOf } = await import("./orm.ts");
+    const orm = await openOrm(this.#ormOptions());
+    const planned: PlannedMigration[] = [];
     try {
-      const { fileName, diff } = await orm.migrator.create(this.#folder, empty, false, words);
-      if (fileName === "") return { file: undefined, statements: [] };
-      return {
-        file: join(this.#folder, fileName),
-        statements: empty ? [] : diff.up.filter((line) => line !== ""),
-      };
+      for (const name of names) {
+        const path = files.find((file) => file.name === name)?.path ?? join(this.#folder, name);
+        const statements = await sqlOf(orm, path, way).catch((error: unknown) => {
+          throw failed({ way, path, statement: "" }, error);
+        });
+        planned.push({ name, statements });
+      }
+      return planned;
     } finally {
       await orm.close(true);
     }
+  }
+
+  drift(): Promise<string[]> {
+    return entityDrift({ database: this.#database, config: this.#config });
   }
 
   get #folder(): string {
@@ -130,15 +139,6 @@ class ApplicationMigrations implements MigrationTarget {
       entities: [],
       foreignSchemas: [],
     };
-  }
-
-  /** The core's, every plugin's, and those of whoever else uses this database. */
-  async #foreignSchemas(own: readonly string[]): Promise<string[]> {
-    const { rows } = await this.#database.pool.query<{ name: string }>(
-      "select nspname as name from pg_namespace where nspname <> all($1) and nspname !~ '^pg_'",
-      [["public", "information_schema", ...own]],
-    );
-    return rows.map(({ name }) => name);
   }
 
   #assertUnchanged(migrations: readonly Migration[]): void {

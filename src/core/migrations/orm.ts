@@ -4,7 +4,7 @@ import { glob } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { EntitySchema, MikroORM, type Logger, type Options } from "@mikro-orm/postgresql";
-import { Migrator, TSMigrationGenerator } from "@mikro-orm/migrations";
+import { Migration, Migrator, TSMigrationGenerator } from "@mikro-orm/migrations";
 import { messageOf, XcoreError } from "../base/error.ts";
 import { packageFile } from "../base/package-root.ts";
 import type { Connection } from "../services/database/database.ts";
@@ -85,16 +85,54 @@ export async function loadEntities(globs: readonly string[]): Promise<EntitySche
   return [...found];
 }
 
-async function importFile(file: string): Promise<Record<string, unknown>> {
+export async function importFile(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    throw new XcoreError("MIGRATION_FAILED", `the entities in ${file} can't be loaded: ${messageOf(error)}`, {
-      hint: "Entities are made with defineEntity; decorators can't be run by Node itself.",
+    throw new XcoreError("MIGRATION_FAILED", `${file} can't be loaded: ${messageOf(error)}`, {
+      hint: "Node runs it as it is: entities are made with defineEntity, decorators and enums can't be run.",
       details: { file },
       cause: error,
     });
   }
+}
+
+type Query = ReturnType<Migration["getQueries"]>[number];
+
+/** The statements of one part of a migration. It is run for that, in a transaction that can't write and is rolled back. */
+export async function sqlOf(orm: MikroORM, file: string, way: "up" | "down"): Promise<string[]> {
+  const Found = Object.values(await importFile(file)).find(isMigration);
+  if (Found === undefined) throw new Error("it exports no class that extends Migration");
+  const driver = orm.em.getDriver();
+  const migration = new Found(driver, orm.config);
+  const statements: string[] = [];
+  const textOf = (query: Query, params: readonly unknown[] = []): string => {
+    if (typeof query === "string") return driver.getPlatform().formatQuery(query, params);
+    const { sql, params: own } = "compile" in query ? query.compile() : query;
+    return driver.getPlatform().formatQuery(sql, own);
+  };
+  const em = orm.em.fork();
+  await em.begin();
+  try {
+    await em.getConnection().execute("set transaction read only", [], "run", em.getTransactionContext());
+    migration.setTransactionContext(em.getTransactionContext());
+    const execute = migration.execute.bind(migration);
+    migration.execute = async (query: Query, params?: unknown[]) => {
+      const text = textOf(query, params);
+      statements.push(text);
+      return /^\s*(select|with|values|show)\b/i.test(text) ? execute(query, params) : [];
+    };
+    await migration[way]();
+    return [...statements, ...migration.getQueries().map((query) => textOf(query))];
+  } finally {
+    await em.rollback();
+  }
+}
+
+function isMigration(
+  value: unknown,
+): value is new (...given: ConstructorParameters<typeof Migration>) => Migration {
+  return typeof value === "function" && value.prototype instanceof Migration;
 }
 
 /** MikroORM's errors do not say which statement failed; its log does. */

@@ -9,7 +9,7 @@ import { Ledger } from "./ledger.ts";
 import { fileStamp, slug } from "./names.ts";
 import { runSql } from "./run-sql.ts";
 import { readSqlFiles, type SqlFile } from "./sql-file.ts";
-import type { CreateOptions, CreateResult, Migration, MigrationTarget } from "./target.ts";
+import type { CreateOptions, CreateResult, Migration, MigrationTarget, PlannedMigration } from "./target.ts";
 
 export interface PluginMigrationsOptions {
   plugin: string;
@@ -74,6 +74,26 @@ class PluginMigrations implements MigrationTarget {
     });
   }
 
+  async plan(way: "up" | "down", { to }: { to?: string } = {}): Promise<PlannedMigration[]> {
+    const [files, applied] = await Promise.all([readSqlFiles(this.#folder), this.#ledger.applied()]);
+    const migrations = statusOf(files, applied);
+    this.#assertUnchanged(migrations);
+    const steps =
+      way === "down"
+        ? stepsDown(this.name, applied, to).map((name) => this.#undoable(name, files))
+        : files
+            .filter(({ name }) => migrations.some((one) => one.name === name && one.state === "pending"))
+            .map((file) => ({ file, statements: file.up }));
+    return steps.map(({ file, statements }) => ({
+      name: file.name,
+      statements: statements.map(({ text }) => text),
+    }));
+  }
+
+  async drift(): Promise<readonly string[]> {
+    return [];
+  }
+
   async create({ name }: CreateOptions): Promise<CreateResult> {
     await mkdir(this.#folder, { recursive: true });
     const file = join(this.#folder, `${fileStamp()}_${slug(name)}.sql`);
@@ -96,9 +116,7 @@ class PluginMigrations implements MigrationTarget {
 
   async #apply(file: SqlFile): Promise<void> {
     await runSql({
-      plugin: this.name,
-      connection: await this.#database.connectionOf(this.name),
-      file,
+      ...(await this.#runOptions(file)),
       statements: file.up,
       beforeCommit: (xid) => this.#ledger.announce({ name: file.name, checksum: file.checksum, xid }),
     }).catch(async (error: unknown) => {
@@ -110,9 +128,7 @@ class PluginMigrations implements MigrationTarget {
 
   async #undo({ file, statements }: { file: SqlFile; statements: SqlFile["up"] }): Promise<void> {
     await runSql({
-      plugin: this.name,
-      connection: await this.#database.connectionOf(this.name),
-      file,
+      ...(await this.#runOptions(file)),
       statements,
       beforeCommit: (xid) => this.#ledger.announceRemoval(file.name, xid),
     }).catch(async (error: unknown) => {
@@ -120,6 +136,15 @@ class PluginMigrations implements MigrationTarget {
       throw error;
     });
     await this.#ledger.remove(file.name);
+  }
+
+  async #runOptions(file: SqlFile) {
+    return {
+      what: `migration of plugin '${this.name}'`,
+      connection: await this.#database.connectionOf(this.name),
+      path: file.path,
+      again: `xcore migrate --plugin ${this.name}`,
+    };
   }
 
   #undoable(name: string, files: readonly SqlFile[]): { file: SqlFile; statements: SqlFile["up"] } {

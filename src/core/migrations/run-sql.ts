@@ -1,18 +1,20 @@
-// Runs one part of a migration file as the plugin's own role, in one transaction; a fault names file, line and statement.
+// Runs the statements of a file in one transaction: a plugin's migration as its own role, a seed. A fault names file, line and statement.
 import { Client, type DatabaseError } from "pg";
 import { messageOf, XcoreError } from "../base/error.ts";
 import type { Connection } from "../services/database/database.ts";
 import { isConnectionFailure, sqlState } from "../services/database/failures.ts";
-import type { SqlFile } from "./sql-file.ts";
 import { excerpt, lineAt, type Statement } from "./sql-statements.ts";
 
 export interface RunOptions {
-  plugin: string;
+  /** `migration of plugin 'notes'`, for errors. */
+  what: string;
   connection: Connection;
-  file: SqlFile;
+  path: string;
   statements: readonly Statement[];
+  /** The command that runs it again. */
+  again: string;
   /** Called with the transaction's number when all has gone well, right before the commit. */
-  beforeCommit(xid: string): Promise<void>;
+  beforeCommit?(xid: string): Promise<void>;
 }
 
 /** Longer than a request may take, yet not for ever. */
@@ -22,11 +24,11 @@ const transactionWords =
   /^(begin|start\s+transaction|commit|end|rollback(?!\s+to)|abort|prepare\s+transaction)\b/i;
 
 export async function runSql(options: RunOptions): Promise<void> {
-  const { file, plugin, statements } = options;
+  const { statements } = options;
   for (const statement of statements) {
     if (transactionWords.test(statement.text)) throw noTransactions(options, statement);
   }
-  const client = new Client({ ...options.connection, application_name: `xcore migrations of ${plugin}` });
+  const client = new Client({ ...options.connection, application_name: `xcore ${options.what}` });
   client.on("error", () => undefined);
   await client.connect();
   try {
@@ -39,16 +41,20 @@ export async function runSql(options: RunOptions): Promise<void> {
       });
       if (client.getTransactionStatus() !== "T") throw noTransactions(options, statement);
     }
-    const { rows } = await client.query<{ xid: string }>(
-      "select pg_catalog.pg_current_xact_id()::text as xid",
-    );
-    await options.beforeCommit(rows[0]?.xid ?? "");
+    if (options.beforeCommit !== undefined) {
+      const { rows } = await client.query<{ xid: string }>(
+        "select pg_catalog.pg_current_xact_id()::text as xid",
+      );
+      await options.beforeCommit(rows[0]?.xid ?? "");
+    }
     await client.query("commit").catch((error: unknown) => {
       throw failed(options, statements.at(-1) ?? { text: "commit", line: 1 }, error);
     });
   } catch (error) {
     if (error instanceof XcoreError) throw error;
-    throw new XcoreError("MIGRATION_FAILED", `migration ${file.path}: ${messageOf(error)}`, { cause: error });
+    throw new XcoreError("MIGRATION_FAILED", `${options.what}, ${options.path}: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -62,11 +68,11 @@ function failed(options: RunOptions, statement: Statement, error: unknown): unkn
   const said = [messageOf(error), detail, hint].filter((part) => part !== undefined).join("; ");
   return new XcoreError(
     "MIGRATION_FAILED",
-    `migration of plugin '${options.plugin}' failed, ${options.file.path}:${line}: ${said}\n  in: ${excerpt(statement.text)}`,
+    `${options.what} failed, ${options.path}:${line}: ${said}\n  in: ${excerpt(statement.text)}`,
     {
-      hint: `Nothing of this file was kept. Correct it and run: xcore migrate --plugin ${options.plugin}`,
+      hint: `Nothing of this file was kept. Correct it and run: ${options.again}`,
       details: {
-        file: options.file.path,
+        file: options.path,
         line,
         statement: excerpt(statement.text),
         sqlstate: sqlState(error) ?? null,
@@ -76,13 +82,13 @@ function failed(options: RunOptions, statement: Statement, error: unknown): unkn
   );
 }
 
-function noTransactions({ file }: RunOptions, statement: Statement): XcoreError {
+function noTransactions({ path }: RunOptions, statement: Statement): XcoreError {
   return new XcoreError(
     "MIGRATION_FAILED",
-    `migration ${file.path}:${statement.line}: '${excerpt(statement.text)}' would end its transaction`,
+    `${path}:${statement.line}: '${excerpt(statement.text)}' would end its transaction`,
     {
-      hint: "Remove it: a migration is one transaction from its first statement to its last already.",
-      details: { file: file.path, line: statement.line, statement: excerpt(statement.text) },
+      hint: "Remove it: the file is one transaction from its first statement to its last already.",
+      details: { file: path, line: statement.line, statement: excerpt(statement.text) },
     },
   );
 }

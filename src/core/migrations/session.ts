@@ -10,6 +10,7 @@ import type { DatabaseService } from "../services/database/database.ts";
 import { openServices } from "../services/registry.ts";
 import { applicationMigrations } from "./application-migrations.ts";
 import { pluginMigrations } from "./plugin-migrations.ts";
+import { applicationSeeds, pluginSeeds, type SeededTarget, type Seeds } from "./seeds.ts";
 import type { CreateOptions, CreateResult, MigrationTarget } from "./target.ts";
 
 export interface MigrationSession extends AsyncDisposable {
@@ -20,6 +21,9 @@ export interface MigrationSession extends AsyncDisposable {
   target(plugin: string | undefined): MigrationTarget;
   /** Refuses for an installed plugin: its files belong to its author. */
   create(plugin: string | undefined, options: CreateOptions): Promise<CreateResult>;
+  /** Runs the seeds of the application, then of every plugin, or of that one only; returns the files that were run. */
+  seed(plugin: string | undefined): Promise<SeededTarget[]>;
+  readonly database: DatabaseService;
 }
 
 export async function openMigrations(config: Config, logger: Logger): Promise<MigrationSession> {
@@ -41,6 +45,7 @@ export async function openMigrations(config: Config, logger: Logger): Promise<Mi
   const application = applicationMigrations(services.database, config);
   const owned = entries.filter((entry) => entry.manifest?.permissions.database === true && mayUse(entry));
   const targets = owned.map((entry) => targetOf(entry, services.database));
+  const seedsOf = (entry: CatalogEntry): Seeds => pluginSeeds(services.database, entry.name, entry.folder);
   return {
     application,
     all: [application, ...targets],
@@ -58,6 +63,21 @@ export async function openMigrations(config: Config, logger: Logger): Promise<Mi
         },
       );
     },
+    async seed(plugin) {
+      const seeds =
+        plugin === undefined
+          ? [applicationSeeds(services.database, config), ...owned.map(seedsOf)]
+          : [seedsOf(findPlugin(plugin, entries))];
+      const seeded: SeededTarget[] = [];
+      for (const one of seeds) {
+        const target =
+          one.target === "application" ? application : targets.find(({ name }) => name === one.target);
+        const files = await one.run(target);
+        if (files.length > 0) seeded.push({ target: one.target, files });
+      }
+      return seeded;
+    },
+    database: services.database,
     [Symbol.asyncDispose]: () => services[Symbol.asyncDispose](),
   };
 }

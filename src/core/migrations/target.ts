@@ -9,6 +9,11 @@ export interface Migration {
   readonly appliedAt: string | null;
 }
 
+export interface PlannedMigration {
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
 export interface CreateOptions {
   /** Words for the file's name; letters, digits, `-` and `_`. */
   readonly name: string | undefined;
@@ -35,5 +40,9 @@ export interface MigrationTarget {
   up(): Promise<string[]>;
   /** Undoes the last one, or all after `to` (`0`: all); returns their names, in the order they were undone. */
   down(options?: { to?: string }): Promise<string[]>;
+  /** What `up` or `down` would run, with its SQL; runs nothing. */
+  plan(way: "up" | "down", options?: { to?: string }): Promise<PlannedMigration[]>;
+  /** The SQL by which entities and database differ. A plugin has no entities: none. */
+  drift(): Promise<readonly string[]>;
   create(options: CreateOptions): Promise<CreateResult>;
 }
