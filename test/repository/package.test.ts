@@ -75,6 +75,11 @@ describe("the packed package", () => {
     assert.equal((await xcore("status")).code, 78);
   });
 
+  it("brings a Node that can run it, so that npx works on a machine with an old one", async () => {
+    const { stdout, stderr } = await run(app("node_modules", ".bin", "node"), ["--version"], app());
+    assert.match(stdout, /^v(24|26)\./, stderr);
+  });
+
   it("can be embedded: its door opens", async () => {
     const program = 'const { openCore } = await import("xcore"); console.log(typeof openCore);';
     const { stdout, stderr } = await run(process.execPath, ["--input-type=module", "-e", program], app());

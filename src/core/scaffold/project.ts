@@ -90,7 +90,12 @@ function fillPackage(files: Files, xcore: PackageManifest, tarball: string): voi
       group[name] = version;
     }
   }
-  const installed = { ...xcore.dependencies, ...xcore.optionalDependencies, ...written.devDependencies };
+  const installed = {
+    ...xcore.dependencies,
+    ...xcore.optionalDependencies,
+    ...xcore.peerDependencies,
+    ...written.devDependencies,
+  };
   written.allowScripts = Object.fromEntries(
     Object.entries(xcore.allowScripts).filter(([name]) => Object.hasOwn(installed, name)),
   );

@@ -12,6 +12,8 @@ export interface PackageManifest {
   dependencies: Readonly<Record<string, string>>;
   devDependencies: Readonly<Record<string, string>>;
   optionalDependencies: Readonly<Record<string, string>>;
+  /** What npm installs with it, and leaves out where it is told to omit peers. */
+  peerDependencies: Readonly<Record<string, string>>;
   /** Which dependencies may run scripts when they are installed (npm 12 asks the project for that). */
   allowScripts: Readonly<Record<string, boolean>>;
 }
