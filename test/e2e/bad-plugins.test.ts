@@ -28,6 +28,10 @@ describe("plugins that can't be loaded", () => {
         "throws-in-start",
         `export default definePlugin({ start() { throw new Error("no luck") } });`,
       ),
+      ...pluginFiles(
+        "hangs-in-start",
+        `export default definePlugin({ start: () => new Promise(() => {}) });`,
+      ),
       ...pluginFiles("throws-at-load", `throw new TypeError("top level");`),
       ...pluginFiles("loops-at-load", `for (;;);`),
       ...pluginFiles(
@@ -67,6 +71,7 @@ describe("plugins that can't be loaded", () => {
   const cases: [string, string, RegExp][] = [
     ["does-not-compile", "PLUGIN_COMPILE", /index\.ts:3:/],
     ["throws-in-start", "PLUGIN_START", /failed in start: no luck/],
+    ["hangs-in-start", "PLUGIN_TIMEOUT", /start/],
     ["throws-at-load", "PLUGIN_START", /top level/],
     ["loops-at-load", "PLUGIN_CPU_LIMIT", /200 ms/],
     ["imports-node", "PLUGIN_IMPORT", /node:fs[\s\S]*net/],
