@@ -171,6 +171,24 @@ export function jobDeskConformance(
       await assert.rejects(jobs.desk().retry(id), { code: "JOB_STATE", hint: /xcore job run/ });
     });
 
+    test("a job is not retried while another one of its unique key waits", async () => {
+      const owner = plugin();
+      await bind(owner, { later: {} }, nothing);
+      const facade = await jobs.forPlugin(identity(owner, { jobs: true }));
+      const args = { name: "later", data: null, delayMs: 60_000, unique: "today" };
+      const enqueue = async () => ((await hostCall(facade, "jobs.enqueue", args)) as { id: string }).id;
+      const first = await enqueue();
+      await jobs.desk().cancel(first);
+      const second = await enqueue();
+      assert.notEqual(second, first);
+      await assert.rejects(jobs.desk().retry(first), {
+        code: "JOB_STATE",
+        message: /key 'today' waits already/,
+      });
+      await jobs.desk().cancel(second);
+      assert.equal((await jobs.desk().retry(first)).id, first);
+    });
+
     test("an occurrence of a schedule that failed is kept, and retried under its own key", async () => {
       const owner = plugin();
       const keys: string[] = [];

@@ -68,12 +68,14 @@ export class DeskStore {
     return running.rowCount === 1 ? "running" : null;
   }
 
-  /** Whether it could be put back. */
+  /** Whether it could be put back: not while another one of its unique key waits. */
   async retry(id: string): Promise<boolean> {
     const { rowCount } = await this.#pool.query(
       `UPDATE jobs SET next_run_at = now(), cancelled = false, progress = NULL, progress_note = NULL,
          data = jsonb_set(data, '{attempt}', '0')
-       WHERE id = $1 AND type = 'normal' AND locked_at IS NULL AND next_run_at IS NULL AND failed_at IS NOT NULL`,
+       WHERE id = $1 AND type = 'normal' AND locked_at IS NULL AND next_run_at IS NULL AND failed_at IS NOT NULL
+         AND NOT EXISTS (SELECT FROM jobs AS twin WHERE twin.name = jobs.name AND twin.data ? 'unique'
+           AND twin.data->>'unique' = jobs.data->>'unique' AND twin.next_run_at IS NOT NULL)`,
       [id],
     );
     return rowCount === 1;

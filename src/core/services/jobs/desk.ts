@@ -52,7 +52,12 @@ export function jobDesk({ store, defined, abort, poke, reach }: DeskSources): Jo
 function cannot(what: "cancelled" | "retried", job: JobDetail): XcoreError {
   const name = `${job.plugin}.${job.name}`;
   const isSchedule = job.key === null;
-  const why = isSchedule ? `it is the schedule of ${name}` : `its state is '${job.state}'`;
+  const hasTwin = what === "retried" && (job.state === "failed" || job.state === "cancelled");
+  const why = hasTwin
+    ? `another one of the unique key '${job.unique}' waits already`
+    : isSchedule
+      ? `it is the schedule of ${name}`
+      : `its state is '${job.state}'`;
   const hints = {
     cancelled: isSchedule
       ? `To keep it from running: xcore job pause ${name}`

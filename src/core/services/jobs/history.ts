@@ -12,11 +12,17 @@ export interface Keep {
 const ended = "next_run_at IS NULL AND locked_at IS NULL AND type = 'normal'";
 const atOnce = 5000;
 
-/** Removes what is older or more than is kept; what is too much for once goes with the next calls. */
+/** Removes what is older or more than is kept, some thousand at once. */
 export async function pruneHistory(pool: Pool, { doneMs, failedMs, count }: Keep): Promise<void> {
-  await pool.query(
-    // The names by a walk along the index: a list of all rows would be read each time.
-    `WITH RECURSIVE names (name) AS (
+  for (let removed = atOnce; removed >= atOnce;) {
+    const { rowCount } = await pool.query(remove, [doneMs, failedMs, count]);
+    removed = rowCount ?? 0;
+  }
+}
+
+const remove =
+  // The names by a walk along the index: a list of all rows would be read each time.
+  `WITH RECURSIVE names (name) AS (
        (SELECT name FROM jobs WHERE ${ended} ORDER BY name LIMIT 1)
        UNION ALL
        SELECT (SELECT jobs.name FROM jobs WHERE ${ended} AND jobs.name > names.name ORDER BY jobs.name LIMIT 1)
@@ -27,7 +33,4 @@ export async function pruneHistory(pool: Pool, { doneMs, failedMs, count }: Keep
             AND last_finished_at < now() - ms * interval '1 ms' LIMIT ${atOnce})
          UNION ALL
          (SELECT id FROM jobs WHERE ${ended} AND jobs.name = names.name AND (failed_at IS NULL) = done
-          ORDER BY last_finished_at DESC OFFSET $3 LIMIT ${atOnce})) AS old)`,
-    [doneMs, failedMs, count],
-  );
-}
+          ORDER BY last_finished_at DESC OFFSET $3 LIMIT ${atOnce})) AS old)`;
