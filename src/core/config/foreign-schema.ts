@@ -40,14 +40,30 @@ const patternTimeoutMs = 100;
 const timedPattern = Object.assign(
   (pattern: string, flags: string) => ({
     test: (text: string): boolean => {
-      const given = { pattern, flags, text };
-      return (
-        runInNewContext("new RegExp(pattern, flags).test(text)", given, { timeout: patternTimeoutMs }) ===
-        true
-      );
+      const run = (): unknown =>
+        runInNewContext(
+          "new RegExp(pattern, flags).test(text)",
+          { pattern, flags, text },
+          { timeout: patternTimeoutMs },
+        );
+      return onAnyMachine(run) === true;
     },
     // Ajv tells patterns apart by this.
     toString: () => `/${pattern}/${flags}`,
   }),
   { code: "timedPattern" },
 );
+
+// The time limit is wall time: where all processors are busy it can pass without anything having been done.
+function onAnyMachine(run: () => unknown): unknown {
+  for (let tries = 1; ; tries += 1) {
+    const before = process.threadCpuUsage();
+    try {
+      return run();
+    } catch (error) {
+      const { user, system } = process.threadCpuUsage(before);
+      const usedMs = (user + system) / 1000;
+      if (tries === 10 || usedMs > patternTimeoutMs / 2) throw error;
+    }
+  }
+}
