@@ -1,17 +1,17 @@
 // One plugin's life: its state, its living revision, and how one revision follows another without a gap.
 import type { GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
-import { sleep, withDeadline } from "../base/deadline.ts";
+import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
 import type { CallOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
-import { Backoff } from "./backoff.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { Restarts } from "./restarts.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import { transition } from "./transitions.ts";
 
@@ -28,7 +28,7 @@ export class Plugin {
   readonly meter = new Meter();
   readonly #sources: PluginSources;
   readonly #queue = new SerialQueue();
-  readonly #backoff = new Backoff();
+  readonly #restarts: Restarts;
   readonly #retiring = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #state: PluginState = "installed";
@@ -38,7 +38,6 @@ export class Plugin {
   #limiter: RateLimiter | undefined;
   #cpu = new CpuShare();
   #revisions = 0;
-  #restarts = 0;
   /** The load under way, for requests that may wait for it. */
   #opening: Promise<void> | undefined;
   #wish: Promise<void> | undefined;
@@ -49,6 +48,11 @@ export class Plugin {
     this.name = entry.name;
     this.#entry = entry;
     this.#sources = sources;
+    this.#restarts = new Restarts({
+      plugin: this.name,
+      logger: sources.logger,
+      signal: this.#closing.signal,
+    });
   }
 
   get state(): PluginState {
@@ -72,7 +76,7 @@ export class Plugin {
   }
 
   get restarts(): number {
-    return this.#restarts;
+    return this.#restarts.count;
   }
 
   /** Share of one core, 0 to 1, since the sample of about a minute ago (or since the revision began). */
@@ -86,7 +90,7 @@ export class Plugin {
    */
   load(entry: CatalogEntry = this.#entry): Promise<void> {
     this.#entry = entry;
-    this.#backoff.reset();
+    this.#restarts.reset();
     this.#wish ??= this.#queue.run(() => {
       this.#wish = undefined;
       return this.#open();
@@ -199,23 +203,14 @@ export class Plugin {
     try {
       const build = known ?? (await this.#sources.build(this.#entry));
       await this.#sources.prepare(build);
-      const revision = await Revision.open(
-        {
-          build,
-          number,
-          group: this.#evicted ? `own:${this.name}` : this.#sources.group(build),
-          onEnd: (reason) => this.#ended(number, reason),
-        },
-        this.#sources,
-      );
-      await revision.mount();
+      const revision = await this.#mounted(build, number);
       this.#revisions = number;
       this.#current = revision;
       this.#cpu = new CpuShare();
       this.#reason = undefined;
       this.#limiter = build.limits.rate === undefined ? undefined : new RateLimiter(build.limits.rate);
       if (this.#state !== "ready") this.#to("ready");
-      if (old !== undefined) this.#replace(old);
+      if (old !== undefined) this.#leave(old.unmount().then(() => old.retire({ drain: true })));
       this.#sources.logger.info(
         { plugin: this.name, version: build.manifest.version, revision: number },
         "plugin ready",
@@ -227,56 +222,64 @@ export class Plugin {
     }
   }
 
-  #replace(old: Revision): void {
-    const retired = old
-      .unmount()
-      .then(() => old.retire({ drain: true }))
-      .finally(() => this.#retiring.delete(retired));
-    this.#retiring.add(retired);
+  /** A revision that is open, connected and alive; otherwise nothing of it is left. */
+  async #mounted(build: Build, number: number): Promise<Revision> {
+    let ended: XcoreError | undefined;
+    const revision = await Revision.open(
+      {
+        build,
+        number,
+        group: this.#evicted ? `own:${this.name}` : this.#sources.group(build),
+        onEnd: (reason) => {
+          ended = reason;
+          this.#ended(number, reason);
+        },
+      },
+      this.#sources,
+    );
+    try {
+      await revision.mount();
+      if (ended !== undefined) throw ended;
+      return revision;
+    } catch (error) {
+      await revision.close();
+      throw error;
+    }
   }
 
-  /** The living revision's sandbox ended by itself: back off, then open the same build again. */
+  /** Lets what is left of a revision end by itself; a stop of the server waits for it. */
+  #leave(ending: Promise<void>): void {
+    const left = ending
+      .catch((error: unknown) => {
+        this.#sources.logger.warn({ plugin: this.name, err: error }, "a revision did not end cleanly");
+      })
+      .finally(() => this.#retiring.delete(left));
+    this.#retiring.add(left);
+  }
+
+  /** The living revision's sandbox ended by itself: the same build is opened again. */
   #ended(number: number, reason: XcoreError): void {
     const revision = this.#current;
     if (revision?.number !== number || this.#closing.signal.aborted) return;
     this.#current = undefined;
     this.#reason = reason;
     this.#to("failed");
-    this.#retiring.add(revision.close());
-    const bystander = reason.details["bystander"] === true;
+    this.#leave(revision.close());
     if (reason.details["killedHost"] === true) this.#evicted = true;
-    const delayMs = bystander ? 0 : this.#backoff.crashed();
-    const fields = { plugin: this.name, code: reason.code, ...reason.details };
-    if (delayMs === "quarantine") {
-      this.#to("quarantined");
-      this.#sources.logger.error(fields, `${reason.message}; quarantined after repeated crashes`);
-      return;
-    }
-    this.#sources.logger.error({ ...fields, restartInMs: delayMs }, reason.message);
-    this.#restarts += 1;
-    const restart = this.#restart(revision.build, delayMs).finally(() => {
+    const restart = this.#restart(revision.build, reason).finally(() => {
       if (this.#opening === restart) this.#opening = undefined;
     });
-    if (bystander) this.#opening = restart;
+    // Requests may wait for one that is opened again at once.
+    if (reason.details["bystander"] === true) this.#opening = restart;
   }
 
-  async #restart(build: Build, delayMs: number): Promise<void> {
-    try {
-      if (delayMs > 0) await sleep(delayMs, this.#closing.signal);
-      await this.#queue.run(async () => {
+  async #restart(build: Build, reason: XcoreError): Promise<void> {
+    const outcome = await this.#restarts.run(reason, () =>
+      this.#queue.run(async () => {
         if (this.#state === "failed") await this.#open(build);
-      });
-    } catch (error) {
-      if (this.#closing.signal.aborted) return;
-      this.#afterFailedRestart(build, asXcoreError(error));
-    }
-  }
-
-  #afterFailedRestart(build: Build, reason: XcoreError): void {
-    this.#sources.logger.error({ plugin: this.name, code: reason.code }, `restart failed: ${reason.message}`);
-    const delayMs = this.#backoff.crashed();
-    if (delayMs === "quarantine") this.#to("quarantined");
-    else void this.#restart(build, delayMs);
+      }),
+    );
+    if (outcome === "quarantine" && this.#state === "failed") this.#to("quarantined");
   }
 
   #to(state: PluginState): void {

@@ -1,0 +1,52 @@
+// What follows a crash: the same build is opened again after a growing pause, until it is given up.
+import { sleep } from "../base/deadline.ts";
+import { asXcoreError, type XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
+import { Backoff } from "./backoff.ts";
+
+export interface RestartOptions {
+  plugin: string;
+  logger: Logger;
+  /** Fires when the server stops: no restart follows. */
+  signal: AbortSignal;
+}
+
+export class Restarts {
+  /** Since the server started. */
+  count = 0;
+  readonly #options: RestartOptions;
+  readonly #backoff = new Backoff();
+
+  constructor(options: RestartOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody loads it by hand: what was is forgotten. */
+  reset(): void {
+    this.#backoff.reset();
+  }
+
+  /** Tries until `reopen` succeeds. One whose neighbour took the host down is opened at once, and it does not count as its crash. */
+  async run(reason: XcoreError, reopen: () => Promise<void>): Promise<"open" | "quarantine" | "stopping"> {
+    const { plugin, logger, signal } = this.#options;
+    let fault = reason;
+    for (;;) {
+      const delayMs = fault.details["bystander"] === true ? 0 : this.#backoff.crashed();
+      const fields = { plugin, code: fault.code, ...fault.details };
+      if (delayMs === "quarantine") {
+        logger.error(fields, `${fault.message}; quarantined after repeated crashes`);
+        return "quarantine";
+      }
+      logger.error({ ...fields, restartInMs: delayMs }, fault.message);
+      this.count += 1;
+      try {
+        if (delayMs > 0) await sleep(delayMs, signal);
+        await reopen();
+        return "open";
+      } catch (error) {
+        if (signal.aborted) return "stopping";
+        fault = asXcoreError(error);
+      }
+    }
+  }
+}
