@@ -4,7 +4,7 @@ import type { GuestMessage } from "../../wire/messages.ts";
 import { encodeCoreMessage } from "../../wire/messages.ts";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
-import { maxHostCalls } from "./bounds.ts";
+import { maxHostCalls, maxQueuedLength } from "./bounds.ts";
 import { parseGuestJson } from "./guest-json.ts";
 import type { HostCall } from "./sandbox.ts";
 
@@ -12,6 +12,8 @@ export interface HostCallDeskOptions {
   label: string;
   onHostCall(call: HostCall): Promise<Json>;
   send(record: string): void;
+  /** UTF-16 units that wait for a host that does not read. */
+  queued(): number;
   /** Time that a host call on nobody's behalf has. */
   timeoutMs: number;
   /** When the call is due on whose behalf it is made, in performance.now() time; undefined: it is not under way. */
@@ -72,6 +74,7 @@ export class HostCallDesk {
       const json =
         JSON.stringify(await Promise.race([this.#options.onHostCall(open), open.overdue])) ?? "null";
       if (json.length > maxRecordLength - 100) throw tooLarge(record.name, json.length);
+      if (this.#options.queued() + json.length > maxQueuedLength) throw unread(record.name);
       if (this.#open.delete(record.id)) {
         this.#options.send(encodeCoreMessage({ kind: "reply", id: record.id, json }));
       }
@@ -150,5 +153,13 @@ function tooLarge(name: string, length: number): XcoreError {
     "QUOTA_EXCEEDED",
     `the answer to the host call '${name}' has ${length} characters; at most ${maxRecordLength} fit`,
     { hint: "Ask for less at once.", details: { cap: maxRecordLength, observed: length } },
+  );
+}
+
+function unread(name: string): XcoreError {
+  return new XcoreError(
+    "QUOTA_EXCEEDED",
+    `the answer to the host call '${name}' found ${maxQueuedLength} characters waiting to be read`,
+    { hint: "Ask for less at once.", details: { cap: maxQueuedLength } },
   );
 }

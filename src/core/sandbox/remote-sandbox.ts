@@ -70,6 +70,7 @@ export class RemoteSandbox implements Sandbox {
       label: options.label,
       onHostCall: options.onHostCall,
       send: (record) => line.send(record),
+      queued: () => line.queued(),
       timeoutMs: options.limits.timeoutMs,
       deadlineOf: (id) => this.#calls.get(id)?.deadline,
     });

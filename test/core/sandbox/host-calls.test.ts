@@ -131,3 +131,29 @@ test("an answer too large for one record is refused with QUOTA_EXCEEDED", async 
   );
   await sandbox.close();
 });
+
+test("answers that a guest does not read are refused once too much of them waits, and the sandbox lives", async () => {
+  const megabyte = "x".repeat(1024 ** 2);
+  const sandbox = await pool.open(
+    rawOptions(
+      `onRecord(r, say) {
+        if (r[0] === "C") {
+          this.id = idOf(r); this.seen = { R: 0, F: 0 };
+          for (let i = 1; i <= 100; i += 1) say("H" + i + " 0 big\\n{}");
+          return;
+        }
+        this.seen[r[0]] += 1;
+        if (this.seen.R === 1) { const end = Date.now() + 700; while (Date.now() < end); }
+        if (this.seen.R + this.seen.F === 100) say("V" + this.id + "\\n" + JSON.stringify(this.seen));
+      }`,
+      {
+        onHostCall: () => Promise.resolve(megabyte),
+        limits: { cpuMs: 5000, memoryBytes: 256 * 1024 ** 2, timeoutMs: 20_000 },
+      },
+    ),
+  );
+  const seen = (await sandbox.call("action", "x", null, { timeoutMs: 20_000 })) as { R: number; F: number };
+  assert.equal(seen.R + seen.F, 100);
+  assert.ok(seen.F > 0, "some were refused");
+  await sandbox.close();
+});
