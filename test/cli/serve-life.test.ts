@@ -1,9 +1,7 @@
-// A server's hard hours, as its owner lives them: signals and crashes under load, another user's data, a bad save on a terminal.
+// A server's hard hours, as its owner lives them: signals and crashes under load, a bad save on a terminal.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { pluginFiles, testWorkspace, until, type TestWorkspace } from "../support/workspace.ts";
@@ -116,21 +114,6 @@ describe("a server", () => {
     second.child.kill("SIGTERM");
     assert.equal((await second.end).code, 0);
   });
-
-  it(
-    "without a claim on the data folder ends with 77 and says whose it is",
-    { skip: process.getuid?.() !== 0 },
-    async () => {
-      await using foreign = await testWorkspace();
-      const data = join(foreign.folder, ".xcore/database/data");
-      await mkdir(data, { recursive: true });
-      await writeFile(join(data, "PG_VERSION"), "18\n");
-      await chown(data, 54_321, 54_321);
-      const { code, stderr } = await xcore(["serve"], { cwd: foreign.folder });
-      assert.equal(code, 77, stderr);
-      assert.match(stderr, /54321[^]*Try this:/);
-    },
-  );
 });
 
 describe("serve --watch on a terminal", () => {
