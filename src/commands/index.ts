@@ -2,6 +2,10 @@
 import type { CommandTable } from "../cli/manifest.ts";
 
 export const commands: CommandTable = {
+  "db:dump": () => import("./db/dump.ts"),
+  "db:psql": () => import("./db/psql.ts"),
+  "db:reset": () => import("./db/reset.ts"),
+  "db:restore": () => import("./db/restore.ts"),
   "db:seed": () => import("./db/seed.ts"),
   doctor: () => import("./doctor.ts"),
   "job:cancel": () => import("./job/cancel.ts"),

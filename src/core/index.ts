@@ -28,6 +28,9 @@ export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/instal
 export { verifyInstalled } from "./plugins/installer/verify.ts";
 export { newPlugin, type NewPlugin, type NewPluginOptions } from "./scaffold/plugin.ts";
 export { newProject, type NewProject, type NewProjectOptions } from "./scaffold/project.ts";
+export type { Connection } from "./services/database/database.ts";
+export { dumpDatabase, type DumpReport } from "./migrations/dump/dump.ts";
+export { resetDatabase, restoreDatabase, type RestoreReport } from "./migrations/dump/restore.ts";
 export { openMigrations, type MigrationSession } from "./migrations/session.ts";
 export type { SeededTarget } from "./migrations/seeds.ts";
 export type { Migration, MigrationTarget, PlannedMigration } from "./migrations/target.ts";

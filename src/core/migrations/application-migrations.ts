@@ -44,14 +44,20 @@ class ApplicationMigrations implements MigrationTarget {
     return statusOf(files, withChecksums(applied, files));
   }
 
-  async up(): Promise<string[]> {
+  files(): Promise<readonly CodeFile[]> {
+    return this.#files();
+  }
+
+  async up({ only }: { only?: readonly string[] } = {}): Promise<string[]> {
     const before = await this.status();
     this.#assertUnchanged(before);
     if (!before.some((one) => one.state === "pending")) return [];
     return exclusively(this.#database, this.name, async () => {
       const migrations = await this.status();
       this.#assertUnchanged(migrations);
-      const pending = migrations.filter((one) => one.state === "pending").map(({ name }) => name);
+      const pending = migrations
+        .filter(({ name, state }) => state === "pending" && (only?.includes(name) ?? true))
+        .map(({ name }) => name);
       const files = await this.#files();
       await this.#run("up", pending, async (name) => {
         const checksum = files.find((one) => one.name === name)?.checksum ?? "";

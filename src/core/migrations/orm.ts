@@ -8,8 +8,7 @@ import { Migration, Migrator, TSMigrationGenerator } from "@mikro-orm/migrations
 import { messageOf, XcoreError } from "../base/error.ts";
 import { packageFile } from "../base/package-root.ts";
 import type { Connection } from "../services/database/database.ts";
-
-export const ormTable = "mikro_orm_migrations";
+import { ormTable } from "./table.ts";
 
 export interface OrmOptions {
   connection: Connection;

@@ -44,7 +44,11 @@ class PluginMigrations implements MigrationTarget {
     return statusOf(files, applied);
   }
 
-  async up(): Promise<string[]> {
+  files(): Promise<readonly SqlFile[]> {
+    return readSqlFiles(this.#folder);
+  }
+
+  async up({ only }: { only?: readonly string[] } = {}): Promise<string[]> {
     const before = await this.status();
     this.#assertUnchanged(before);
     if (!before.some((one) => one.state === "pending")) return [];
@@ -54,7 +58,10 @@ class PluginMigrations implements MigrationTarget {
       const migrations = statusOf(files, await this.#ledger.applied());
       this.#assertUnchanged(migrations);
       const done: string[] = [];
-      for (const { name } of migrations.filter((one) => one.state === "pending")) {
+      const wanted = migrations.filter(
+        ({ name, state }) => state === "pending" && (only?.includes(name) ?? true),
+      );
+      for (const { name } of wanted) {
         const file = files.find((one) => one.name === name);
         if (file !== undefined) await this.#apply(file);
         done.push(name);

@@ -33,11 +33,13 @@ export interface MigrationTarget {
   readonly kind: "application" | "plugin";
   /** In the order they run; missing ones last. Changes nothing. */
   status(): Promise<Migration[]>;
+  /** The files there are, in the order they run. */
+  files(): Promise<readonly { readonly name: string; readonly checksum: string }[]>;
   /**
-   * Applies what is pending, each in a transaction of its own; returns their names. Of two at once, one waits.
+   * Applies what is pending (of `only` these), each in a transaction of its own; returns their names. Of two at once, one waits.
    * Throws `MIGRATION_CHANGED` before anything is run, `MIGRATION_FAILED` with file, line and statement.
    */
-  up(): Promise<string[]>;
+  up(options?: { only?: readonly string[] }): Promise<string[]>;
   /** Undoes the last one, or all after `to` (`0`: all); returns their names, in the order they were undone. */
   down(options?: { to?: string }): Promise<string[]>;
   /** What `up` or `down` would run, with its SQL; runs nothing. */
