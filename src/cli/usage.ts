@@ -5,7 +5,8 @@ import { nearest } from "../core/base/nearest.ts";
 
 /** `USAGE` when the parser refused the command line; undefined when `error` is something else. */
 export function usageError(error: unknown, command: Command.Class): XcoreError | undefined {
-  if (error instanceof XcoreError || !(error instanceof Error)) return undefined;
+  if (error instanceof XcoreError) return ofOneFlag(error);
+  if (!(error instanceof Error)) return undefined;
   if (!("oclif" in error)) return undefined;
   const name = `xcore ${command.id.replaceAll(":", " ")}`;
   const help = `See all it takes with: ${name} --help`;
@@ -16,6 +17,14 @@ export function usageError(error: unknown, command: Command.Class): XcoreError |
     .replace(/\n?See more help with --help$/, "")
     .replace(/^The following errors? occurred:\s*/, "");
   return new XcoreError("USAGE", `${name}: ${message}`, { hint: help });
+}
+
+/** Undoes what oclif writes around the message of a flag's own parser. */
+function ofOneFlag(error: XcoreError): XcoreError | undefined {
+  const message = /^Parsing --\S+ \n\t([^]*)\nSee more help with --help$/.exec(error.message)?.[1];
+  if (message === undefined) return undefined;
+  const { code, hint, details } = error;
+  return new XcoreError(code, message, { details, ...(hint === undefined ? {} : { hint }) });
 }
 
 function unknownFlags(name: string, flags: readonly string[], command: Command.Class): XcoreError {

@@ -79,7 +79,10 @@ describe("the command line", () => {
   it("says how a value is written when it is not understood", async () => {
     const port = await xcore(["serve", "--port", "http"]);
     assert.equal(port.code, 2);
-    assert.match(port.stderr, /--port http is no whole number from 0 to 65535/);
+    assert.match(
+      port.stderr,
+      /^Error: --port http is no whole number from 0 to 65535 \(USAGE\)\n\nTry this:\n/,
+    );
     const timeout = await xcore(["status", "--wait", "--timeout", "soon"]);
     assert.equal(timeout.code, 2);
     assert.match(timeout.stderr, /--timeout soon is no duration[^]*30s/);

@@ -1,4 +1,5 @@
 // From a source to a plugin that is ready to be put into the store: staged, with its packages, bundled and tried. Changes nothing outside.
+import { relative } from "node:path";
 import type { Manifest } from "../manifest.ts";
 import type { LockedSource } from "../lock.ts";
 import { readManifest } from "../read-manifest.ts";
@@ -72,7 +73,9 @@ async function manifestOf(folder: string, source: Source): Promise<Manifest> {
   } catch (error) {
     if (!(error instanceof XcoreError)) throw error;
     const from = source.type === "folder" ? source.path : source.url;
-    throw new XcoreError(error.code, error.message.replaceAll(folder, from), {
+    // Frames name files relative to where the command was given.
+    const said = error.message.replaceAll(folder, from).replaceAll(relative(process.cwd(), folder), from);
+    throw new XcoreError(error.code, said, {
       hint: isMissing(error)
         ? "The source holds no plugin at its top; name the plugin's folder in it: …//folder"
         : "Tell the plugin's author; nothing was changed here.",

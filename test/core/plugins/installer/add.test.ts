@@ -72,7 +72,7 @@ describe("plugin add", () => {
       "with a broken plugin.yaml",
       "MANIFEST_INVALID",
       (p) => makeRepository(p.place("x"), { "plugin.yaml": "name: [" }),
-      /plugin\.yaml/,
+      /^\.\.\/x\/plugin\.yaml is not valid[^]*\n\.\.\/x\/plugin\.yaml:1:\d/,
     ],
     [
       "with a name that is a path",
