@@ -85,6 +85,11 @@ describe("xcore plugin", () => {
         assert.match(stderr, /SOURCE_INVALID/);
       }
       assert.equal((await run("add", "--", "--upload-pack=x")).code, 65);
+      write(join(sources, "nameless"), { "plugin.yaml": "version: 1.0.0\n" });
+      const nameless = await run("add", join(sources, "nameless"));
+      assert.equal(nameless.code, 65);
+      assert.match(nameless.stderr, /nameless\/plugin\.yaml:1:1 {2}name: missing key 'name'/);
+      assert.ok(!nameless.stderr.includes("staging"), nameless.stderr);
     });
 
     test("add installs, list and info show it, rm removes it", async () => {
@@ -163,6 +168,10 @@ describe("xcore plugin", () => {
         (await run("rm", "notes", "--data", "drop")).stderr,
         /Dropped the data that notes had left/,
       );
+      await run("add", join(sources, "notes"), "--allow", all);
+      const dumped = await json("rm", "notes", "--data", "dump");
+      assert.partialDeepStrictEqual(dumped, { ok: true, data: "dropped" });
+      assert.ok(existsSync(String(dumped["dump"])));
       const gone = await run("rm", "notes", "--data", "drop");
       assert.equal(gone.code, 65);
       assert.match(gone.stderr, /PLUGIN_NOT_FOUND/);
