@@ -2,6 +2,7 @@
 import type { GlobalFetch } from "../plugin-api.ts";
 export type * from "./streams.ts";
 export type * from "./events.ts";
+export type * from "./crypto.ts";
 
 declare global {
   type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | ReadableStream<Uint8Array>;
@@ -172,6 +173,7 @@ declare global {
   function clearInterval(id: number | undefined): void;
 
   interface Crypto {
+    readonly subtle: SubtleCrypto;
     getRandomValues<View extends ArrayBufferView>(view: View): View;
     randomUUID(): `${string}-${string}-${string}-${string}-${string}`;
   }

@@ -1,16 +1,18 @@
-// crypto.getRandomValues and randomUUID: a ChaCha20 generator, started from the core's seed.
+// The global crypto: its randomness is a ChaCha20 generator, started from the core's seed.
 import { bytesFromLatin1 } from "./bytes.ts";
 import { DOMException } from "./dom-exception.ts";
 import { loadGenerator, type Generator } from "./polyfills.ts";
+import { SubtleCrypto } from "./subtle/subtle.ts";
 
 /** `seed` gives bytes as latin1 text once the boot record has come. */
 export function makeCrypto(seed: () => string | undefined): object {
   let generator: Generator | undefined;
-  const random = (length: number): Uint8Array => {
+  const random = (length: number): Uint8Array<ArrayBuffer> => {
     generator ??= makeGenerator(seed());
     return generator.randomBytes(length);
   };
   return {
+    subtle: new SubtleCrypto(random),
     getRandomValues<View extends ArrayBufferView>(view: View): View {
       if (!ArrayBuffer.isView(view) || view instanceof DataView || isFloats(view)) {
         throw new DOMException("getRandomValues: expected an integer typed array", "TypeMismatchError");

@@ -3,6 +3,7 @@ import type { HostLink } from "../host-link.ts";
 import { AbortController, AbortSignal } from "./abort.ts";
 import { makeConsole } from "./console.ts";
 import { makeCrypto } from "./crypto.ts";
+import { CryptoKey } from "./subtle/key.ts";
 import { DOMException } from "./dom-exception.ts";
 import { Event, EventTarget } from "./event-target.ts";
 import { makeFetch } from "./fetch.ts";
@@ -31,6 +32,7 @@ export function installGlobals(runtime: Machinery): void {
   define({
     AbortController,
     AbortSignal,
+    CryptoKey,
     DOMException,
     Event,
     EventTarget,

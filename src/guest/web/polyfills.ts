@@ -25,7 +25,7 @@ export function loadStreams(): Readonly<Record<string, unknown>> {
 }
 
 export interface Generator {
-  randomBytes(length: number): Uint8Array;
+  randomBytes(length: number): Uint8Array<ArrayBuffer>;
 }
 
 /** Gives a generator for a seed. */
