@@ -1,5 +1,7 @@
 // xcore db, as a person runs it: dump, reset, restore, psql; never data away without a yes or under a running server.
 import assert from "node:assert/strict";
+import { chmod } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { openTestCore, testWorkspace } from "../support/workspace.ts";
 import { xcore } from "./support/run.ts";
@@ -34,6 +36,11 @@ test("data is dumped beside a server, thrown away only without one, and brought 
     tables: 1,
     rows: 1,
   });
+  await workspace.write("bin/psql", '#!/bin/sh\necho "$PGUSER $PGDATABASE $*"\n');
+  await chmod(join(workspace.folder, "bin/psql"), 0o755);
+  const path = `${join(workspace.folder, "bin")}:${process.env["PATH"] ?? ""}`;
+  const opened = await run(["psql", "--plugin", "links", "--", "-c", "select 1", "-c", "x"], { PATH: path });
+  assert.equal(opened.stdout, "plugin_links xcore -c select 1 -c x\n", opened.stderr);
   const none = await run(["psql", "--", "-c", "select 1"], { PATH: "/nonexistent" });
   assert.equal(none.code, 69);
   assert.match(none.stderr, /no psql on this machine.*host .*port/s);

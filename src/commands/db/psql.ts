@@ -11,20 +11,22 @@ export default class DatabasePsql extends BaseCommand {
     "<%= config.bin %> db psql",
     '<%= config.bin %> db psql --plugin notes -- -c "select * from notes"',
   ];
-  static override strict = false;
   static override flags = {
     plugin: Flags.string({ summary: "As this plugin's role, in its schema." }),
   };
 
   async run(): Promise<object> {
-    const { argv, flags } = await this.parse(DatabasePsql);
+    const dashes = this.argv.indexOf("--");
+    const end = dashes === -1 ? this.argv.length : dashes;
+    const passed = this.argv.slice(end + 1);
+    const { flags } = await this.parse(DatabasePsql, this.argv.slice(0, end));
     const { openMigrations, silentLogger } = await import("../../core/index.ts");
     await using session = await openMigrations(await this.workspaceConfig(), silentLogger);
     const connection =
       flags.plugin === undefined
         ? session.database.connection
         : await session.database.connectionOf(session.target(flags.plugin).name);
-    const exit = await runPsql(connection, argv.map(String));
+    const exit = await runPsql(connection, passed);
     this.exitWith(exit);
     return { exit };
   }

@@ -114,6 +114,8 @@ export class PostgresService implements DatabaseService {
       entry.users -= 1;
       if (entry.users > 0) return;
       if (this.#pools.get(name) === entry) this.#pools.delete(name);
+      // Another process may drop it while nothing of it is loaded here.
+      this.#roles.delete(name);
       await (await entry.pool).end();
     };
     try {
