@@ -159,6 +159,8 @@ declare global {
   function structuredClone<Value>(value: Value, options?: { transfer?: ArrayBuffer[] }): Value;
   function reportError(error: unknown): void;
   function queueMicrotask(callback: () => void): void;
+  /** Takes a promise's `resolve` as it is. */
+  function setTimeout(run: (nothing: void) => void, ms?: number): number;
   function setTimeout<Args extends unknown[]>(
     run: (...args: Args) => void,
     ms?: number,
