@@ -43,11 +43,12 @@ describe("npm packages, unchanged, in a plugin", () => {
     assert.deepEqual(await answer("/itty-router/Ada?q=1"), { hello: "Ada", query: "1" });
   });
 
-  test("jose signs and verifies by HS256 and EdDSA, and refuses a forged token", async () => {
+  test("jose signs by HS256 and EdDSA, encrypts by A256GCM, and refuses a forged token", async () => {
     assert.deepEqual(await answer("/jose"), {
       role: "admin",
       forged: "ERR_JWS_SIGNATURE_VERIFICATION_FAILED",
       subject: "ada",
+      pin: 7,
     });
   });
 
