@@ -102,7 +102,8 @@ export function jobDeskConformance(
       await bind(owner, { long: { retries: 5 } }, run);
       const id = await jobs.enqueue(owner, "long", null);
       await started;
-      assert.equal((await jobs.desk().cancel(id)).state, "running");
+      // The handler may have ended by the time the answer is read.
+      assert.match((await jobs.desk().cancel(id)).state, /^(running|cancelled)$/);
       assert.equal(((await reason) as { code?: string }).code, "CALL_CANCELLED");
       await until(async () => (await stateOf(id)) === "cancelled");
       assert.equal((await jobs.desk().show(id)).error, "cancelled while it ran");
