@@ -21,6 +21,8 @@ import { openServices } from "./services/registry.ts";
 import type { StatusReport } from "./status.ts";
 
 const serviceCheckMs = 1000;
+/** Then the server listens although some plugin is still loading; requests for that one wait. */
+const loadPatienceMs = 3000;
 
 export interface CoreOptions {
   config: Config;
@@ -66,7 +68,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   );
   const { registry } = plugins;
   opening.defer(() => registry.close({ drain: !hurry.signal.aborted }));
-  await registry.loadAll();
+  await registry.loadAll({ patienceMs: loadPatienceMs });
   await services.jobs.start();
   opening.defer(() => services.jobs.drain(hurry.signal.aborted ? 0 : config.server.drainMs));
 

@@ -94,9 +94,9 @@ export async function openTestCore(
   };
 }
 
-/** Asks until the answer satisfies, at most ten seconds. */
+/** Asks until the answer satisfies, at most twenty seconds. */
 export async function until<T>(ask: () => Promise<T> | T, satisfied: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 20_000;
   for (;;) {
     const value = await ask();
     if (satisfied(value)) return value;

@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import Koa from "koa";
 import type { Context, Middleware } from "koa";
 import { asXcoreError, XcoreError } from "../base/error.ts";
+import type { Logger } from "../base/log.ts";
 import { writeFailure } from "./failure.ts";
 import { mountRoot } from "./mount.ts";
 import { pluginRequests, type PluginRequestOptions } from "./plugin-requests.ts";
@@ -41,6 +42,7 @@ function koaChain(options: AppOptions, nextRequestId: () => string): Koa {
     }
   });
   app.use(health(options.ready));
+  app.use(logged(options.logger));
   for (const middleware of options.middleware) app.use(middleware);
   app.use((ctx) => {
     throw new XcoreError("NOT_FOUND", `nothing is at ${ctx.path}`, {
@@ -59,6 +61,19 @@ export function sendJson(ctx: Context, status: number, value: unknown): void {
     "cache-control": "no-store",
   });
   ctx.res.end(ctx.method === "HEAD" ? undefined : text);
+}
+
+function logged(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    const startedAt = performance.now();
+    const { method, url } = ctx;
+    ctx.res.once("finish", () => {
+      const ms = Math.round((performance.now() - startedAt) * 100) / 100;
+      const id = ctx.res.getHeader("x-request-id");
+      logger.info({ id, method, url, status: ctx.res.statusCode, ms }, "request");
+    });
+    await next();
+  };
 }
 
 function health(ready: () => Promise<boolean>): Middleware {

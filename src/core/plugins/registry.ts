@@ -1,5 +1,6 @@
 // All plugins of a server: found, loaded in waves, looked up by name, kept in step with folder and lock file.
 import type { Json } from "../../wire/json.ts";
+import { sleep } from "../base/deadline.ts";
 import { asXcoreError, errorData, XcoreError } from "../base/error.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { Logger } from "../base/log.ts";
@@ -47,11 +48,16 @@ export class PluginRegistry {
     return [...this.#plugins.values()].sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** Loads every enabled plugin, each as soon as those it needs are up. One that fails is logged and fails alone. */
-  async loadAll(): Promise<void> {
+  /**
+   * Loads every enabled plugin, each as soon as those it needs are up. One that fails is logged and fails alone; one that
+   * hangs is waited for no longer than `patienceMs`, and its load goes on.
+   */
+  async loadAll({ patienceMs }: { patienceMs: number }): Promise<void> {
     const entries = await this.#enabledEntries();
     for (const entry of entries) this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
-    await this.#loadInWaves(entries);
+    const patience = new AbortController();
+    const loaded = this.#loadInWaves(entries).finally(() => patience.abort());
+    await sleep(patienceMs, patience.signal).catch(() => loaded);
   }
 
   /** Brings what runs in step with what is on disk; `touched` names plugins whose files changed. */
