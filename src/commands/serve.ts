@@ -54,7 +54,8 @@ export default class Serve extends BaseCommand {
     logger.info({ wish }, "stopping; a second signal skips draining");
     void wishes.second.then(() => core.close({ drain: false }));
     await core.close({ drain: true });
-    logger.info({}, "stopped");
+    // With --json the document that follows says it, and nothing may come after that.
+    if (!this.jsonEnabled()) logger.info({}, "stopped");
     this.exitWith(exitCodeOf(wish));
     return { address: core.address, stoppedBy: wish };
   }
