@@ -29,6 +29,7 @@ export { verifyInstalled } from "./plugins/installer/verify.ts";
 export { newPlugin, type NewPlugin, type NewPluginOptions } from "./scaffold/plugin.ts";
 export { newProject, type NewProject, type NewProjectOptions } from "./scaffold/project.ts";
 export type { Connection } from "./services/database/database.ts";
+export type { NamedDatabase } from "./services/database/named-postgres.ts";
 export { dumpDatabase, type DumpReport } from "./migrations/dump/dump.ts";
 export { resetDatabase, restoreDatabase, type RestoreReport } from "./migrations/dump/restore.ts";
 export { openMigrations, type MigrationSession } from "./migrations/session.ts";

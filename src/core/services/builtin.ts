@@ -24,11 +24,15 @@ const builtin: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
 
 export async function builtinProvider(name: string, driver: string): Promise<Provider> {
   const drivers = builtin[name];
+  if (drivers === undefined && driver === "postgres")
+    return (await import("./database/named-postgres.ts")).namedPostgres as Provider;
   if (drivers === undefined) {
     throw new XcoreError(
       "CONFIG_INVALID",
       `services.${name}: xcore brings no service of this name; ${suggestion(name, Object.keys(builtin))}`,
-      { hint: `For a service of your own write services.${name}.module: ./path/to/provider.ts` },
+      {
+        hint: `For a service of your own write services.${name}.module: ./path/to/provider.ts; for another database driver: postgres and its url.`,
+      },
     );
   }
   const load = Object.hasOwn(drivers, driver) ? drivers[driver] : undefined;
