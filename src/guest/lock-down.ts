@@ -4,6 +4,8 @@ export function lockDown(): void {
   for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics"]) {
     Reflect.deleteProperty(globalThis, name);
   }
+  // V8's own (see wire/crossing.ts) can't be deleted, but it can be emptied for good.
+  if ("gc" in globalThis) Reflect.defineProperty(globalThis, "gc", { value: undefined, writable: false });
   refuseResizableBuffers();
 }
 

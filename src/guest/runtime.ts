@@ -1,5 +1,6 @@
 // The running plugin: takes records in, has its handlers run, and puts what they gave into the outbox.
 import type { BootRecord } from "../wire/guest-calls.ts";
+import { Crossing, type Collect } from "../wire/crossing.ts";
 import { Calls } from "./calls.ts";
 import { requirePermission, type Plugin } from "./context.ts";
 import { decodeBatch, type Received } from "./decode.ts";
@@ -21,6 +22,8 @@ export class Runtime {
   #plugin: Plugin | undefined;
   #dispatcher: Dispatcher | undefined;
   #said = "";
+  // Taken before lockDown takes it from everybody else.
+  readonly #crossing = new Crossing((globalThis as { gc?: Collect }).gc);
 
   /**
    * Runs the timers that are due, then takes a batch of records in: a timer that a record has just set must not fire before
@@ -29,6 +32,7 @@ export class Runtime {
    * What it gives is kept until the next entry: a rejection nobody awaits makes V8 throw in place of the result.
    */
   receive(batch: string): string {
+    this.#crossing.note(batch.length + this.#said.length);
     this.timers.runDue((thrown) => this.reportUncaught("a timer", thrown));
     if (batch !== "") {
       const messages = decodeBatch(batch);

@@ -11,11 +11,14 @@ export interface RestartOptions {
   signal: AbortSignal;
 }
 
+const starvedEveryMs = 10_000;
+
 export class Restarts {
   /** Since the server started. */
   count = 0;
   readonly #options: RestartOptions;
   readonly #backoff = new Backoff();
+  #starvedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RestartOptions) {
     this.#options = options;
@@ -31,7 +34,7 @@ export class Restarts {
     const { plugin, logger, signal } = this.#options;
     let fault = reason;
     for (;;) {
-      const delayMs = fault.details["bystander"] === true ? 0 : this.#backoff.crashed();
+      const delayMs = this.#isFree(fault) ? 0 : this.#backoff.crashed();
       const fields = { plugin, code: fault.code, ...fault.details };
       if (delayMs === "quarantine") {
         logger.error(fields, `${fault.message}; quarantined after repeated crashes`);
@@ -48,5 +51,14 @@ export class Restarts {
         fault = asXcoreError(error);
       }
     }
+  }
+
+  /** Not its own doing. That the machine was too busy is believed once in a while only: a plugin that spins says the same. */
+  #isFree(fault: XcoreError): boolean {
+    if (fault.details["starved"] !== true) return fault.details["bystander"] === true;
+    const now = performance.now();
+    const free = now - this.#starvedAt > starvedEveryMs;
+    this.#starvedAt = now;
+    return free;
   }
 }

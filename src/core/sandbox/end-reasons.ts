@@ -6,6 +6,9 @@ import { idleCpuShare } from "./bounds.ts";
 import type { Ending } from "./frames.ts";
 import type { HostExit } from "./host-process.ts";
 
+// Of its limit: a stretch that got less of a processor than this was held up by others.
+const starvedShare = 0.15;
+
 const memoryHint =
   "Keep less in memory at once, or raise limits.memory in plugin.yaml and the ceiling in integration.yaml.";
 
@@ -18,7 +21,9 @@ interface Subject {
 export function endingReason(subject: Subject, ending: Ending): XcoreError {
   switch (ending.kind) {
     case "cpu":
-      return cpuReason(subject, ending.observed, { killedHost: false });
+      return ending.cpuMs !== undefined && ending.cpuMs < subject.limits.cpuMs * starvedShare
+        ? starvedReason(subject, ending.observed, ending.cpuMs)
+        : cpuReason(subject, ending.observed, { killedHost: false });
     case "memory":
       return memoryReason(subject, { observedBytes: ending.observed, capBytes: subject.limits.memoryBytes });
     case "output":
@@ -50,6 +55,18 @@ export function cpuReason(
     {
       hint: "Split long work with await or into jobs, or raise limits.cpu in plugin.yaml and the ceiling in integration.yaml.",
       details: { capMs: cpuMs, observedMs: Math.round(observedMs), killedHost: options.killedHost },
+    },
+  );
+}
+
+/** V8 stopped it by the clock on the wall, but the machine had hardly let it run: it is opened again at once. */
+function starvedReason(subject: Subject, observedMs: number, cpuMs: number): XcoreError {
+  return new XcoreError(
+    "PLUGIN_CRASHED",
+    `plugin '${subject.label}' was stopped after ${formatDuration(observedMs)} of which a processor worked on it for ${formatDuration(cpuMs)}`,
+    {
+      hint: "The machine is overloaded: give it more processors or fewer processes.",
+      details: { killedHost: false, bystander: true, starved: true, observedMs, cpuMs: Math.round(cpuMs) },
     },
   );
 }

@@ -50,6 +50,8 @@ export interface Ending {
   message: string;
   /** ms for `cpu`, bytes for `memory`, UTF-16 units for `output`. */
   observed: number;
+  /** For `cpu`: how much of that time a processor worked on it. */
+  cpuMs?: number;
 }
 
 /** Sandbox id, bytes in use, bytes taken from the system, CPU time in ms. */

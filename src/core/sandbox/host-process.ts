@@ -85,6 +85,8 @@ export function hostFlags(readable: readonly string[]): string[] {
     ...readable.map((path) => `--allow-fs-read=${path}`),
     "--no-node-snapshot",
     "--no-turboshaft-loop-unrolling",
+    // For wire/crossing.ts; the guest runtime takes it away before plugin code runs.
+    "--expose-gc",
     "--no-warnings",
   ];
 }

@@ -1,6 +1,7 @@
 // The only file that knows isolated-vm: one isolate with one context, strings in and out, every entry under a timeout.
 import { createRequire } from "node:module";
 import type ivm from "isolated-vm";
+import { Crossing, type Collect } from "../../../wire/crossing.ts";
 import type { Ending } from "../frames.ts";
 
 // From the folder the core names: looking it up would take reading more of the disk than this process may.
@@ -25,6 +26,8 @@ export class IsolateFault extends Error {
     this.guestStack = guestStack;
   }
 }
+
+const crossing = new Crossing((globalThis as { gc?: Collect }).gc);
 
 type Entry = ivm.Reference<(...args: string[]) => string>;
 
@@ -87,12 +90,14 @@ export class GuestIsolate {
   }
 
   #call(entry: Entry | undefined, args: string[], timeoutMs: number): string {
-    const started = performance.now();
+    const clock = new Stopwatch();
     try {
       const said: unknown = entry?.applySync(undefined, args, { timeout: timeoutMs });
-      return typeof said === "string" ? said : "";
+      const text = typeof said === "string" ? said : "";
+      crossing.note(text.length + (args[0]?.length ?? 0));
+      return text;
     } catch (error) {
-      throw this.#fault(error, performance.now() - started, timeoutMs);
+      throw this.#fault(error, clock, timeoutMs);
     }
   }
 
@@ -114,23 +119,25 @@ export class GuestIsolate {
   }
 
   #enter(timeoutMs: number, work: () => void): void {
-    const started = performance.now();
+    const clock = new Stopwatch();
     try {
       work();
     } catch (error) {
-      throw this.#fault(error, performance.now() - started, timeoutMs);
+      throw this.#fault(error, clock, timeoutMs);
     }
   }
 
   // Judged by what this side knows, never by the class or text of an error: guest code can throw any.
-  #fault(error: unknown, elapsedMs: number, timeoutMs: number): IsolateFault {
+  #fault(error: unknown, clock: Stopwatch, timeoutMs: number): IsolateFault {
+    const elapsedMs = clock.elapsedMs();
     if (this.#isolate.isDisposed && !this.#disposed) {
       const message = "the isolate's heap reached its limit";
       return new IsolateFault({ kind: "memory", message, observed: this.#lastTotalBytes }, undefined);
     }
     if (elapsedMs >= timeoutMs) {
       const message = "one synchronous stretch did not end";
-      return new IsolateFault({ kind: "cpu", message, observed: Math.round(elapsedMs) }, undefined);
+      const observed = Math.round(elapsedMs);
+      return new IsolateFault({ kind: "cpu", message, observed, cpuMs: clock.cpuMs() }, undefined);
     }
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const stack = error instanceof Error ? error.stack : undefined;
@@ -138,5 +145,20 @@ export class GuestIsolate {
       { kind: "fault", message: text.slice(0, 4000), observed: 0 },
       stack?.slice(0, 16_000),
     );
+  }
+}
+
+/** Time on the wall and on the processor: V8's timeout knows the first only. */
+class Stopwatch {
+  readonly #startedAt = performance.now();
+  readonly #cpuAt = process.cpuUsage();
+
+  elapsedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  cpuMs(): number {
+    const { user, system } = process.cpuUsage(this.#cpuAt);
+    return (user + system) / 1000;
   }
 }
