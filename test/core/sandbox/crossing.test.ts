@@ -42,7 +42,10 @@ test("the young generation is collected every 2 M characters, the old one every 
   const collected: string[] = [];
   const crossing = new Crossing(({ type }) => collected.push(type));
   for (let at = 0; at < 160; at += 1) crossing.note(100 * 1024 + 512);
-  assert.deepEqual(collected, Array.from({ length: 7 }, () => "minor"));
+  assert.deepEqual(
+    collected,
+    Array.from({ length: 7 }, () => "minor"),
+  );
   for (let at = 0; at < 21; at += 1) crossing.note(100 * 1024);
   assert.deepEqual(collected.at(-1), "major");
 });
