@@ -7,7 +7,7 @@ import { sleep } from "../../base/deadline.ts";
 import { systemCode } from "../../base/error.ts";
 import type { Backoff } from "./backoff.ts";
 import { jobsTable } from "./schema.ts";
-import type { Envelope } from "./store.ts";
+import type { Envelope } from "./rows.ts";
 
 export interface RepositoryOptions {
   pool: Pool;

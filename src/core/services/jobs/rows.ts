@@ -2,7 +2,18 @@
 import type { Json } from "../../../wire/json.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { JobDetail, JobSchedule, JobState, JobSummary } from "./jobs.ts";
-import type { Envelope } from "./store.ts";
+
+/** The `data` column: what the plugin gave, and what the core keeps beside it. */
+export interface Envelope {
+  payload: Json;
+  /** Runs that were begun of this job, or of this occurrence of a schedule. */
+  attempt: number;
+  /** Which occurrence of a schedule is running. */
+  occurrence?: string | null;
+  unique?: string;
+  /** The idempotency key, where it is not the job's id: of an occurrence of a schedule that was kept as failed. */
+  key?: string;
+}
 
 /** The state of a row, in SQL. */
 export const stateOf = `CASE

@@ -3,20 +3,8 @@ import type { Pool } from "pg";
 import type { Json } from "../../../wire/json.ts";
 import { withLock } from "../database/core-schema.ts";
 import { jobStates, type JobCounts, type JobSummary } from "./jobs.ts";
-import { stateOf, summaryColumns, summaryOf, type SummaryRow } from "./rows.ts";
+import { stateOf, summaryColumns, summaryOf, type Envelope, type SummaryRow } from "./rows.ts";
 import type { Schedule } from "./schedule.ts";
-
-/** The `data` column: what the plugin gave, and what the core keeps beside it. */
-export interface Envelope {
-  payload: Json;
-  /** Runs that were begun of this job, or of this occurrence of a schedule. */
-  attempt: number;
-  /** Which occurrence of a schedule is running. */
-  occurrence?: string | null;
-  unique?: string;
-  /** The idempotency key, where it is not the job's id: of an occurrence of a schedule that was kept as failed. */
-  key?: string;
-}
 
 export interface NewJob {
   /** `plugin.job` */
