@@ -39,16 +39,17 @@ describe("the life of a server", () => {
   });
 
   test("a hurried stop cuts what is under way", async () => {
-    await using workspace = await testWorkspace(pluginFiles("slow", slow));
+    await using workspace = await testWorkspace({
+      ...pluginFiles("slow", slow),
+      "integration.yaml": "name: test\nserver: { port: 0, drain: 5m }\n",
+    });
     const server = await openTestCore(workspace);
-    const underWay = assert.rejects(server.get("/app/slow/never"));
+    const underWay = assert.rejects(server.get("/app/slow/never"), "it was cut, not answered");
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const startedAt = performance.now();
     const first = server.core.close({ drain: true });
     await server.core.close({ drain: false });
     await first;
     await underWay;
-    assert.ok(performance.now() - startedAt < 1900, "the drain of 2 s was skipped");
   });
 
   test("a second server of the same project is refused, and a stale socket is replaced", async () => {
