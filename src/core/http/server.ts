@@ -1,4 +1,5 @@
 // The listening socket: where it listens, how it moves from a taken default port, how it drains.
+import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { systemCode, XcoreError } from "../base/error.ts";
@@ -58,14 +59,10 @@ async function bind(server: Server, config: ServerConfig): Promise<number> {
   throw await taken(config, last);
 }
 
-function listenOn(server: Server, port: number, host: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen(port, host, () => {
-    server.off("error", reject);
-    resolve();
-  });
-  return promise;
+async function listenOn(server: Server, port: number, host: string): Promise<void> {
+  const listening = once(server, "listening");
+  server.listen(port, host);
+  await listening;
 }
 
 async function taken(config: ServerConfig, last: number): Promise<XcoreError> {
