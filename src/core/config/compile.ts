@@ -39,7 +39,8 @@ export function compileConfig(yaml: IntegrationYaml, context: CompileContext): C
       folder: resolve(workspace, yaml.migrations?.folder ?? defaults.migrations.folder),
       entities: (yaml.migrations?.entities ?? []).map((glob) => resolve(workspace, glob)),
     },
-    policy: policyConfig(yaml.policy, context.complain),
+    policy: policyConfig(yaml.policy, context),
+    registries: { ...yaml.registries },
     plugins: pluginConfigs(yaml.plugins, context.complain),
   });
 }
@@ -108,7 +109,10 @@ function serviceConfigs(
   );
 }
 
-function policyConfig(yaml: IntegrationYaml["policy"], complain: Complain): PolicyConfig {
+function policyConfig(
+  yaml: IntegrationYaml["policy"],
+  { complain, workspace }: CompileContext,
+): PolicyConfig {
   const written = limitsOf(yaml?.defaults, ["policy", "defaults"], complain);
   const ceilings: Limits = {
     ...(limitsOf(defaults.ceilings, [], complain) as Limits),
@@ -133,6 +137,13 @@ function policyConfig(yaml: IntegrationYaml["policy"], complain: Complain): Poli
       "the default is above the ceiling; raise policy.ceilings.rate or lower this",
     );
   }
+  const required = yaml?.signatures?.require ?? "none";
+  if (required !== "none" && Object.keys(yaml?.signatures?.signers ?? {}).length === 0) {
+    complain(
+      ["policy", "signatures", "require"],
+      `'${required}' needs at least one signer under policy.signatures.signers`,
+    );
+  }
   const standard = limitsOf(defaults.limits, [], complain) as Limits;
   return {
     ceilings,
@@ -142,6 +153,14 @@ function policyConfig(yaml: IntegrationYaml["policy"], complain: Complain): Poli
       timeoutMs: written.timeoutMs ?? Math.min(standard.timeoutMs, ceilings.timeoutMs),
       rate: written.rate ?? ceilings.rate,
     },
+    signatures: {
+      require: required,
+      signers: { ...yaml?.signatures?.signers },
+    },
+    advisories:
+      yaml?.advisories === undefined
+        ? undefined
+        : { path: resolve(workspace, yaml.advisories.path), ignore: yaml.advisories.ignore ?? [] },
   };
 }
 

@@ -21,6 +21,8 @@ export interface Config {
   readonly services: Readonly<Record<string, ServiceConfig>>;
   readonly migrations: MigrationsConfig;
   readonly policy: PolicyConfig;
+  /** Registries of plugins by the name this installation gave them. */
+  readonly registries: Readonly<Record<string, RegistryConfig>>;
   /** What the installation says of single plugins, by plugin name. A plugin that is not named gets the defaults. */
   readonly plugins: Readonly<Record<string, PluginConfig>>;
 }
@@ -82,6 +84,30 @@ export interface PolicyConfig {
   readonly defaults: Limits;
   /** The most any plugin gets, unless its own entry says otherwise. */
   readonly ceilings: Limits;
+  readonly signatures: SignaturePolicy;
+  /** Absent: no list of bad packages is looked at. */
+  readonly advisories: AdvisoryConfig | undefined;
+}
+
+export interface SignaturePolicy {
+  /** `trusted-mode`: installed plugins with an isolation other than `own`. */
+  readonly require: "none" | "trusted-mode" | "all";
+  /** Public keys (`ed25519:…`) by the name this installation gave them. */
+  readonly signers: Readonly<Record<string, string>>;
+}
+
+export interface AdvisoryConfig {
+  /** A file or folder in OSV format, absolute. */
+  readonly path: string;
+  /** Ids that are passed over. */
+  readonly ignore: readonly string[];
+}
+
+export interface RegistryConfig {
+  /** An https address, `git+…`, or a folder as it was written (relative to the workspace). */
+  readonly url: string;
+  /** Public keys whose signature on its index counts. */
+  readonly keys: readonly string[];
 }
 
 export interface PluginConfig {

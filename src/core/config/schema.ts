@@ -12,6 +12,7 @@ import {
   secretNamePattern,
   size,
 } from "./schema-parts.ts";
+import { advisoriesSchema, registriesSchema, signaturesSchema } from "./trust-schema.ts";
 
 const server = closed(
   {
@@ -179,6 +180,8 @@ const policy = closed(
     ceilings: Type.Optional(
       limitsSchema("The most any plugin may ask for, unless its own entry under plugins says otherwise."),
     ),
+    signatures: Type.Optional(signaturesSchema),
+    advisories: Type.Optional(advisoriesSchema),
   },
   "What holds for every plugin.",
 );
@@ -233,6 +236,7 @@ export const integrationSchema = closed(
     services: Type.Optional(services),
     migrations: Type.Optional(migrations),
     policy: Type.Optional(policy),
+    registries: Type.Optional(registriesSchema),
     plugins: Type.Optional(
       mapOf(plugin, {
         pattern: namePattern,
