@@ -6,6 +6,7 @@ import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
 import { maxHostCalls, maxQueuedLength } from "./bounds.ts";
 import { parseGuestJson } from "./guest-json.ts";
+import type { CallOrigin } from "../base/origin.ts";
 import type { HostCall } from "./sandbox.ts";
 
 export interface HostCallDeskOptions {
@@ -16,8 +17,8 @@ export interface HostCallDeskOptions {
   queued(): number;
   /** Time that a host call on nobody's behalf has. */
   timeoutMs: number;
-  /** When the call is due on whose behalf it is made, in performance.now() time; undefined: it is not under way. */
-  deadlineOf(call: number): number | undefined;
+  /** The call on whose behalf it is made, due in performance.now() time; undefined: it is not under way. */
+  callerOf(call: number): { readonly deadline: number; readonly origin: CallOrigin | undefined } | undefined;
 }
 
 type HostCallRecord = Extract<GuestMessage, { kind: "host-call" }>;
@@ -41,10 +42,12 @@ export class HostCallDesk {
     this.#open.get(id)?.abort("the guest cancelled it");
   }
 
-  /** The call on whose behalf they were made is no longer waited for. */
-  abandon(call: number): void {
+  /** The call on whose behalf they were made is no longer waited for; `overdue`: since its time is over. */
+  abandon(call: number, overdue: boolean): void {
     for (const open of this.#open.values()) {
-      if (open.call === call) open.abort("the caller no longer waits");
+      if (open.call !== call) continue;
+      if (overdue) open.abort("the time of its caller is over", "PLUGIN_TIMEOUT");
+      else open.abort("the caller no longer waits");
     }
   }
 
@@ -63,11 +66,16 @@ export class HostCallDesk {
       this.#fail(record.id, error);
       return;
     }
-    const due = this.#options.deadlineOf(record.call);
+    const caller = this.#options.callerOf(record.call);
+    const due = caller?.deadline;
     const timeoutMs =
       due === undefined ? this.#options.timeoutMs : Math.max(1, Math.round(due - performance.now()));
     // The caller's own deadline ends it with the caller's reason; this one only when that did not happen.
-    const open = new OpenHostCall(record, timeoutMs, due === undefined ? 0 : callerFirstMs);
+    const open = new OpenHostCall(record, {
+      timeoutMs,
+      graceMs: due === undefined ? 0 : callerFirstMs,
+      origin: caller?.origin,
+    });
     this.#open.set(record.id, open);
     try {
       open.args = parseArgs(record);
@@ -98,11 +106,18 @@ export class HostCallDesk {
 
 const callerFirstMs = 50;
 
+interface OpenOptions {
+  timeoutMs: number;
+  graceMs: number;
+  origin: CallOrigin | undefined;
+}
+
 /** The signal is made only for those who ask for it: most host calls are over before anybody could. */
 class OpenHostCall implements HostCall {
   readonly name: string;
   readonly call: number;
   readonly timeoutMs: number;
+  readonly origin: CallOrigin | undefined;
   readonly overdue: Promise<never>;
   args: unknown;
   #controller: AbortController | undefined;
@@ -110,10 +125,11 @@ class OpenHostCall implements HostCall {
   #refuse: (error: XcoreError) => void;
   readonly #timer: NodeJS.Timeout;
 
-  constructor({ name, call }: HostCallRecord, timeoutMs: number, graceMs: number) {
+  constructor({ name, call }: HostCallRecord, { timeoutMs, graceMs, origin }: OpenOptions) {
     this.name = name;
     this.call = call;
     this.timeoutMs = timeoutMs;
+    this.origin = origin;
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined);
     this.overdue = promise;

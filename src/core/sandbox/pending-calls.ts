@@ -1,6 +1,8 @@
 // Calls under way in one sandbox: ids, deadlines, cancellation, and what happens to all of them when the sandbox ends.
 import { XcoreError } from "../base/error.ts";
 import { formatDuration } from "../base/units.ts";
+import { notBegun } from "./end-reasons.ts";
+import type { CallOrigin } from "../base/origin.ts";
 import type { CallOptions } from "./sandbox.ts";
 
 export interface PendingCallsOptions {
@@ -16,10 +18,27 @@ export interface NewCall extends CallOptions {
   what(): string;
 }
 
+/** Options are read, not spread: a signal may be a getter of its class. */
+export function newCall(
+  kind: NewCall["kind"],
+  what: () => string,
+  { timeoutMs, signal, origin }: CallOptions,
+): NewCall {
+  return {
+    kind,
+    what,
+    timeoutMs,
+    ...(signal === undefined ? {} : { signal }),
+    ...(origin === undefined ? {} : { origin }),
+  };
+}
+
 /** One call: its caller's promise, its deadline, its cancellation. */
 export class PendingCall {
   readonly id: number;
   readonly call: NewCall;
+  /** Which of the sandbox's records it is. */
+  readonly position: number;
   readonly startedAt = performance.now();
   /** When it must be over, in performance.now() time. */
   readonly deadline: number;
@@ -31,6 +50,7 @@ export class PendingCall {
   constructor(id: number, call: NewCall, table: PendingCalls, settle: Settle) {
     this.id = id;
     this.call = call;
+    this.position = settle.position;
     this.deadline = this.startedAt + call.timeoutMs;
     this.#table = table;
     this.#resolve = settle.resolve;
@@ -40,6 +60,10 @@ export class PendingCall {
 
   get kind(): NewCall["kind"] {
     return this.call.kind;
+  }
+
+  get origin(): CallOrigin | undefined {
+    return this.call.origin;
   }
 
   resolve(value: unknown): void {
@@ -59,6 +83,7 @@ export class PendingCall {
 }
 
 interface Settle {
+  position: number;
   resolve(value: unknown): void;
   reject(error: XcoreError): void;
 }
@@ -86,12 +111,12 @@ export class PendingCalls {
     return this.#calls.get(id);
   }
 
-  /** The promise is that of the answer. */
-  add<T>(call: NewCall): { id: number; answer: Promise<T> } {
+  /** The promise is that of the answer. `position`: which of the sandbox's records it is. */
+  add<T>(call: NewCall, position: number): { id: number; answer: Promise<T> } {
     const id = this.#nextId;
     this.#nextId += 1;
     const answer = new Promise<T>((resolve, reject) => {
-      const settle = { resolve: resolve as (value: unknown) => void, reject };
+      const settle = { resolve: resolve as (value: unknown) => void, reject, position };
       this.#calls.set(id, new PendingCall(id, call, this, settle));
     });
     this.#sweeper ??= setTimeout(() => this.#sweep(), sweepMs);
@@ -115,8 +140,10 @@ export class PendingCalls {
     this.#options.onAbandon(id, false);
   }
 
-  rejectAll(reason: XcoreError): void {
-    for (const call of this.#calls.values()) call.reject(reason);
+  /** `begunTo`: the position of the last record that the host had begun with; who stands behind it is told so. */
+  rejectAll(reason: XcoreError, begunTo: number = Number.POSITIVE_INFINITY): void {
+    const unbegun = notBegun(reason);
+    for (const call of this.#calls.values()) call.reject(call.position > begunTo ? unbegun : reason);
     clearTimeout(this.#sweeper);
     this.#sweeper = undefined;
   }

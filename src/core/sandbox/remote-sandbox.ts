@@ -14,7 +14,7 @@ import { HostCallDesk } from "./host-call-desk.ts";
 import { IdleCpu } from "./idle-cpu.ts";
 import { Inbox } from "./inbox.ts";
 import { LogGate } from "./log-gate.ts";
-import { busy, PendingCalls, type NewCall } from "./pending-calls.ts";
+import { busy, newCall, PendingCalls, type NewCall } from "./pending-calls.ts";
 import type { CallOptions, Sandbox, SandboxOptions, SandboxStats } from "./sandbox.ts";
 import { StackMapper } from "./stack.ts";
 
@@ -43,6 +43,8 @@ export class RemoteSandbox implements Sandbox {
   #reason: XcoreError | undefined;
   #usedBytes = 0;
   #cpuMs = 0;
+  /** Records so far. */
+  #sent = 0;
   readonly #inbox: Inbox;
   readonly #logs: LogGate;
   readonly #idleCpu: IdleCpu;
@@ -61,18 +63,18 @@ export class RemoteSandbox implements Sandbox {
     this.#calls = new PendingCalls({
       label: options.label,
       onAbandon: (id, overdue) => {
-        this.#desk.abandon(id);
-        line.send(encodeCoreMessage({ kind: "abort", id }));
+        this.#desk.abandon(id, overdue);
+        this.#send(encodeCoreMessage({ kind: "abort", id }));
         if (overdue) line.suspect();
       },
     });
     this.#desk = new HostCallDesk({
       label: options.label,
       onHostCall: options.onHostCall,
-      send: (record) => line.send(record),
+      send: (record) => this.#send(record),
       queued: () => line.queued(),
       timeoutMs: options.limits.timeoutMs,
-      deadlineOf: (id) => this.#calls.get(id)?.deadline,
+      callerOf: (id) => this.#calls.get(id),
     });
     const { promise, resolve, reject } = Promise.withResolvers<GuestDescription>();
     promise.catch(() => undefined);
@@ -95,13 +97,8 @@ export class RemoteSandbox implements Sandbox {
   }
 
   request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
-    const call: NewCall = {
-      kind: "request",
-      what: () => `${request.method} ${request.url.slice(0, 200)}`,
-      timeoutMs: options.timeoutMs,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    };
-    return this.#start(call, (id) =>
+    const what = (): string => `${request.method} ${request.url.slice(0, 200)}`;
+    return this.#start(newCall("request", what, options), (id) =>
       encodeCoreMessage({ kind: "request", id, timeoutMs: Math.ceil(options.timeoutMs), request }),
     );
   }
@@ -110,15 +107,9 @@ export class RemoteSandbox implements Sandbox {
     const what = (): string =>
       kind === "start" || kind === "stop" ? `its ${kind}` : `the ${kind} '${name.slice(0, 200)}'`;
     const json = JSON.stringify(payload) ?? "null";
-    return this.#start({ kind: "call", what, ...options }, (id) =>
-      encodeCoreMessage({
-        kind: "call",
-        id,
-        timeoutMs: Math.ceil(options.timeoutMs),
-        call: kind,
-        name,
-        json,
-      }),
+    const timeoutMs = Math.ceil(options.timeoutMs);
+    return this.#start(newCall("call", what, options), (id) =>
+      encodeCoreMessage({ kind: "call", id, timeoutMs, call: kind, name, json }),
     );
   }
 
@@ -148,11 +139,14 @@ export class RemoteSandbox implements Sandbox {
     this.#line.leave();
   }
 
-  /** Ends it with this reason, unless it has ended before. The isolate is disposed of. */
-  end(reason: XcoreError): void {
+  /**
+   * Ends it with this reason, unless it has ended before. The isolate is disposed of. `unbegun`: when its host is killed, how many
+   * of the records that were sent last the host had not begun with; calls under way wait for it.
+   */
+  end(reason: XcoreError, unbegun?: Promise<number>): void {
     if (this.#reason !== undefined) return;
     const opened = this.#description !== undefined;
-    this.#finish(reason);
+    this.#finish(reason, unbegun);
     this.#line.leave();
     if (opened) this.options.onEnd(reason);
   }
@@ -172,7 +166,7 @@ export class RemoteSandbox implements Sandbox {
     const overload = this.#overload();
     if (overload !== undefined) return Promise.reject(overload);
     this.#idleCpu.noteCall();
-    const { id, answer } = this.#calls.add<T>(call);
+    const { id, answer } = this.#calls.add<T>(call, this.#sent + 1);
     const record = encode(id);
     if (record.length > maxRecordLength) {
       this.#calls.take(id)?.reject(
@@ -182,8 +176,14 @@ export class RemoteSandbox implements Sandbox {
       );
       return answer;
     }
-    this.#line.send(record);
+    this.#send(record);
     return answer;
+  }
+
+  #send(record: string): void {
+    if (this.#reason !== undefined) return;
+    this.#sent += 1;
+    this.#line.send(record);
   }
 
   #overload(): XcoreError | undefined {
@@ -297,11 +297,12 @@ export class RemoteSandbox implements Sandbox {
     );
   }
 
-  #finish(reason: XcoreError): void {
+  #finish(reason: XcoreError, unbegun?: Promise<number>): void {
     this.#reason = reason;
     this.#opening?.reject(reason);
     this.#opening = undefined;
-    this.#calls.rejectAll(reason);
+    if (unbegun === undefined) this.#calls.rejectAll(reason);
+    else void unbegun.then((count) => this.#calls.rejectAll(reason, this.#sent - count));
     this.#desk.abandonAll();
     this.#inbox.close();
     this.#logs.close();

@@ -2,6 +2,7 @@
 import type { GuestCallKind, GuestDescription, GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import type { CancelSignal } from "../base/cancel.ts";
+import type { CallOrigin } from "../base/origin.ts";
 import type { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
 
@@ -12,6 +13,8 @@ export interface HostCall {
   args: unknown;
   signal: AbortSignal;
   timeoutMs: number;
+  /** That of the call on whose behalf it is made; undefined when it is made on nobody's. */
+  origin: CallOrigin | undefined;
 }
 
 export interface GuestLog {
@@ -64,6 +67,7 @@ export interface SandboxStats {
 export interface CallOptions {
   timeoutMs: number;
   signal?: CancelSignal;
+  origin?: CallOrigin;
 }
 
 export interface Sandbox {

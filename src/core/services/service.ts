@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import type { HostCalls, HostCallName } from "../../wire/host-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import type { Logger } from "../base/log.ts";
+import type { CallOrigin } from "../base/origin.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Permissions } from "../config/config.ts";
 
@@ -27,6 +28,8 @@ export interface HostCallContext {
   readonly signal: AbortSignal;
   /** Time left for this call, in ms. */
   readonly timeoutMs: number;
+  /** What the call on whose behalf it is made hands on; undefined when it is made on nobody's. */
+  readonly origin?: CallOrigin | undefined;
 }
 
 /** Handles one host call. Arguments come from a guest: they are JSON of unknown shape until the handler has checked them. */
