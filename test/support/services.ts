@@ -1,11 +1,10 @@
 // Real services for tests: an embedded Postgres in a temporary folder, a redis-server on a free port, and who asks.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdtemp, readFile, realpath, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Value } from "typebox/value";
 import type { Permissions } from "../../src/core/config/config.ts";
 import { silentLogger, type Logger } from "../../src/core/base/log.ts";
@@ -13,7 +12,11 @@ import type { DatabaseService } from "../../src/core/services/database/database.
 import { embeddedPostgres } from "../../src/core/services/database/embedded-postgres.ts";
 import { postgres } from "../../src/core/services/database/postgres.ts";
 import type { Facade, PluginIdentity, Provider, Service } from "../../src/core/services/service.ts";
-import { redisServerPath, systemPostgresBin } from "../../scripts/test-parts.ts";
+import { redisServerPath } from "../../scripts/test-parts.ts";
+import { freePort } from "./ports.ts";
+import { startSystemPostgres } from "./system-postgres.ts";
+
+export { freePort };
 
 export interface OpenOptions {
   name?: string;
@@ -56,64 +59,24 @@ export async function testDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** A system Postgres of Debian's with a data folder of its own, reached through the `postgres` driver by URL. */
+/** A system Postgres of Debian's, reached through the `postgres` driver by URL. */
 export async function testSystemDatabase(): Promise<TestDatabase> {
-  const bin = await systemPostgresBin();
-  const folder = await realpath(await mkdtemp(join(tmpdir(), "xcore-pg-")));
-  // Postgres refuses root; Debian's package brings a user for it.
-  const user = process.getuid?.() === 0 ? await ownerOf("postgres") : undefined;
-  if (user !== undefined) await chown(folder, user.uid, user.gid);
-  const data = join(folder, "data");
-  const run = promisify(execFile);
-  await run(join(bin, "initdb"), ["-D", data, "-U", "xcore", "-A", "trust", "--no-sync"], {
-    ...user,
-    cwd: folder,
-  });
-  const port = await freePort();
-  const settings = ["-p", String(port), "-c", "listen_addresses=127.0.0.1", "-k", folder, "-c", "fsync=off"];
-  const server = spawn(join(bin, "postgres"), ["-D", data, ...settings], {
-    ...user,
-    cwd: folder,
-    stdio: "ignore",
-  });
-  const close = async (): Promise<void> => {
-    const ended = once(server, "exit");
-    server.kill("SIGINT");
-    await ended;
-    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-  };
-  const options = { url: `postgres://xcore@127.0.0.1:${port}/postgres` };
-  for (let tries = 1; ; tries += 1) {
-    try {
-      const service = (await openProvider(postgres, {
-        name: "database",
-        folder,
-        options,
-      })) as DatabaseService;
-      return {
-        service,
-        async [Symbol.asyncDispose]() {
-          await service[Symbol.asyncDispose]();
-          await close();
-        },
-      };
-    } catch (error) {
-      if (tries < 100 && server.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 50));
-      else {
-        if (server.exitCode === null) await close();
-        throw error;
-      }
-    }
+  const server = await startSystemPostgres();
+  try {
+    const options = { url: server.url };
+    const folder = server.folder;
+    const service = (await openProvider(postgres, { name: "database", folder, options })) as DatabaseService;
+    return {
+      service,
+      async [Symbol.asyncDispose]() {
+        await service[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
   }
-}
-
-async function ownerOf(name: string): Promise<{ uid: number; gid: number }> {
-  const line = (await readFile("/etc/passwd", "utf8"))
-    .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const [, , uid, gid] = line?.split(":") ?? [];
-  if (uid === undefined || gid === undefined) throw new Error(`there is no user '${name}'`);
-  return { uid: Number(uid), gid: Number(gid) };
 }
 
 export interface TestRedis extends AsyncDisposable {
@@ -161,15 +124,6 @@ export async function testRedis(): Promise<TestRedis> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 async function accepts(port: number): Promise<boolean> {
