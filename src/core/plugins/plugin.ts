@@ -10,7 +10,7 @@ import type { PluginState } from "../status.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
-import { RateLimiter } from "./rate-limiter.ts";
+import { RateLimiter } from "../base/rate-limiter.ts";
 import { Restarts } from "./restarts.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import { transition } from "./transitions.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Backoff } from "../../../src/core/plugins/backoff.ts";
 import { CpuShare } from "../../../src/core/plugins/cpu-share.ts";
-import { RateLimiter } from "../../../src/core/plugins/rate-limiter.ts";
+import { RateLimiter } from "../../../src/core/base/rate-limiter.ts";
 import { transition } from "../../../src/core/plugins/transitions.ts";
 
 describe("Backoff", () => {

@@ -1,5 +1,5 @@
 // A token bucket: so many requests per period, in bursts up to the count.
-import type { Rate } from "../base/units.ts";
+import type { Rate } from "./units.ts";
 
 export class RateLimiter {
   readonly #rate: Rate;
