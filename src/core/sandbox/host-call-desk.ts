@@ -74,7 +74,7 @@ export class HostCallDesk {
     const open = new OpenHostCall(record, {
       timeoutMs,
       graceMs: due === undefined ? 0 : callerFirstMs,
-      origin: caller?.origin,
+      origin: caller === undefined ? undefined : (caller.origin ?? plainOrigin),
     });
     this.#open.set(record.id, open);
     try {
@@ -105,6 +105,7 @@ export class HostCallDesk {
 }
 
 const callerFirstMs = 50;
+const plainOrigin: CallOrigin = {};
 
 interface OpenOptions {
   timeoutMs: number;
