@@ -5,6 +5,7 @@ import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
+import { wasNotBegun } from "../sandbox/end-reasons.ts";
 import type { CallOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
 import type { Build } from "./build.ts";
@@ -134,15 +135,18 @@ export class Plugin {
     await Promise.allSettled(this.#retiring);
   }
 
-  /** Answers one HTTP request. A GET or HEAD that a neighbour's crash cut off is tried once more. */
+  /**
+   * Answers one HTTP request. What a neighbour's crash cut off is made again: a GET or HEAD, and whatever the plugin had not
+   * begun with.
+   */
   request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
     const revision = this.#current;
     if (this.#limiter?.take() === false) return Promise.reject(this.#tooMany(this.#limiter));
     if (revision === undefined) return this.#requestWhenReady(request, options);
+    const startedAt = performance.now();
     return revision.request(request, options).catch((error: unknown) => {
-      const repeatable = request.method === "GET" || request.method === "HEAD";
-      if (!repeatable || !(error instanceof XcoreError) || error.code !== "PLUGIN_CRASHED") throw error;
-      return this.#requestWhenReady(request, options);
+      if (!isRepeatable(error, request.method)) throw error;
+      return this.#requestWhenReady(request, { ...options, timeoutMs: left(options.timeoutMs, startedAt) });
     });
   }
 
@@ -154,12 +158,27 @@ export class Plugin {
         hint: known.length === 0 ? "It offers no actions." : `It offers: ${known.join(", ")}.`,
       });
     }
-    return await revision.action(name, input, options);
+    const startedAt = performance.now();
+    try {
+      return await revision.action(name, input, options);
+    } catch (error) {
+      if (!wasNotBegun(error)) throw error;
+      return await this.action(name, input, { ...options, timeoutMs: left(options.timeoutMs, startedAt) });
+    }
   }
 
   async #requestWhenReady(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+    const startedAt = performance.now();
     const revision = await this.#ready(options.timeoutMs);
-    return await revision.request(request, options);
+    try {
+      return await revision.request(request, options);
+    } catch (error) {
+      if (!wasNotBegun(error)) throw error;
+      return await this.#requestWhenReady(request, {
+        ...options,
+        timeoutMs: left(options.timeoutMs, startedAt),
+      });
+    }
   }
 
   #tooMany(limiter: RateLimiter): XcoreError {
@@ -286,3 +305,11 @@ export class Plugin {
     this.#state = transition(this.#state, state);
   }
 }
+
+function isRepeatable(error: unknown, method: string): boolean {
+  if (method !== "GET" && method !== "HEAD") return wasNotBegun(error);
+  return error instanceof XcoreError && error.code === "PLUGIN_CRASHED";
+}
+
+const left = (timeoutMs: number, startedAt: number): number =>
+  Math.max(1, timeoutMs - (performance.now() - startedAt));

@@ -146,3 +146,19 @@ export function bystanderReason(subject: Subject, cause: string): XcoreError {
     details: { killedHost: false, bystander: true },
   });
 }
+
+/** The same reason for a call whose plugin had not begun with it: it may be made again, whatever it does. */
+export function notBegun(reason: XcoreError): XcoreError {
+  return new XcoreError(reason.code, reason.message, {
+    ...(reason.hint === undefined ? {} : { hint: reason.hint }),
+    details: { ...reason.details, begun: false },
+    cause: reason,
+  });
+}
+
+/** Whether a call failed with its plugin through no fault of either, before it was begun. */
+export function wasNotBegun(error: unknown): boolean {
+  return (
+    error instanceof XcoreError && error.details["bystander"] === true && error.details["begun"] === false
+  );
+}

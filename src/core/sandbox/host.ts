@@ -32,6 +32,8 @@ export class Host {
   readonly #outgoing: Outgoing;
   readonly #entries = new Map<number, Entry>();
   readonly #becameReady = Promise.withResolvers<void>();
+  /** Settled once the process is gone and it is known what it had begun with. */
+  readonly #settled = Promise.withResolvers<void>();
   #watchdog: Watchdog | undefined;
   #ping: NodeJS.Timeout | undefined;
   #nextId = 1;
@@ -120,7 +122,9 @@ export class Host {
 
   /** Ends the process and with it every sandbox that is still in it. */
   async close(): Promise<void> {
-    this.#end(() => new XcoreError("PLUGIN_NOT_READY", "the server is stopping"));
+    for (const [, { sandbox }] of this.#end()) {
+      sandbox.end(new XcoreError("PLUGIN_NOT_READY", "the server is stopping"));
+    }
     await this.#process.exited;
   }
 
@@ -164,6 +168,7 @@ export class Host {
       progress: this.#process.progress,
       sandboxes: () => this.#entries,
       isBusy: () => this.#isBusy(),
+      onBegun: (frames) => this.#outgoing.settle(frames),
       onStuck: (id, elapsedMs) => this.#onStuck(id, elapsedMs),
       onTooLarge: (id, rss, allowed) => this.#onTooLarge(id, rss, allowed),
     });
@@ -217,7 +222,7 @@ export class Host {
     const culprit = this.#entries.get(id);
     const because =
       culprit === undefined ? "from outside" : `because of plugin '${culprit.sandbox.options.label}'`;
-    this.#end((entry) =>
+    this.#kill((entry) =>
       entry === culprit ? reasonOf(entry) : bystanderReason(entry.sandbox.options, because),
     );
   }
@@ -226,13 +231,15 @@ export class Host {
     if (this.#gone) return;
     // Its exit tells more than the end of its line; but without an exit it has to go anyway.
     if (fault !== undefined)
-      this.#end((entry) => bystanderReason(entry.sandbox.options, `: it sent ${fault.message}`));
+      this.#kill((entry) => bystanderReason(entry.sandbox.options, `: it sent ${fault.message}`));
     else this.#process.kill();
   }
 
   #onExit(exit: HostExit): void {
-    const { sandbox: current } = this.#process.progress.read();
+    const { sandbox: current, frames } = this.#process.progress.read();
     this.#process.release();
+    this.#outgoing.settle(frames);
+    this.#settled.resolve();
     this.#becameReady.reject(
       new XcoreError("PART_MISSING", `a sandbox host ended while it started: ${lastLine(exit)}`, {
         hint: "Run npm install again; isolated-vm needs Node 24 or 26 and its own binary.",
@@ -252,17 +259,26 @@ export class Host {
     );
   }
 
-  #end(reasonOf: (entry: Entry) => XcoreError): void {
-    if (this.#gone) return;
+  // Plugins are told at once; their calls only when it is certain that the process does nothing more, and what it left.
+  #kill(reasonOf: (entry: Entry) => XcoreError): void {
+    for (const [id, entry] of this.#end()) {
+      const unbegun = this.#settled.promise.then(() => this.#outgoing.unbegun(id));
+      entry.sandbox.end(reasonOf(entry), unbegun);
+    }
+  }
+
+  /** Those that were in it. */
+  #end(): [number, Entry][] {
+    if (this.#gone) return [];
     this.#gone = true;
     this.#watchdog?.stop();
     clearTimeout(this.#ping);
     this.#process.kill();
     this.#outgoing.close();
     this.#options.onGone(this);
-    const entries = [...this.#entries.values()];
+    const entries = [...this.#entries];
     this.#entries.clear();
-    for (const entry of entries) entry.sandbox.end(reasonOf(entry));
+    return entries;
   }
 
   #leave(id: number): void {

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { encodeBatch } from "../../wire/records.ts";
 import { deliverFrameLength } from "./bounds.ts";
+import { DeliveryLedger } from "./delivery-ledger.ts";
 import { FrameLink } from "./frame-link.ts";
 import { frameKinds, type Frame } from "./frames.ts";
 
@@ -18,6 +19,7 @@ interface Queue {
 export class Outgoing {
   readonly #link: FrameLink;
   readonly #queues = new Map<number, Queue>();
+  readonly #ledger = new DeliveryLedger();
   #scheduled = false;
   #closed = false;
 
@@ -49,13 +51,22 @@ export class Outgoing {
     this.#schedule();
   }
 
+  /** The host has begun with so many deliver frames; undefined: nobody knows. */
+  settle(begunFrames: number | undefined): void {
+    this.#ledger.settle(begunFrames);
+  }
+
+  /** How many of the records for a sandbox, counted from the last, the host had not begun with when that was last settled. */
+  unbegun(sandbox: number): number {
+    return this.#ledger.unbegun(sandbox) + (this.#queues.get(sandbox)?.records.length ?? 0);
+  }
+
   forget(sandbox: number): void {
     this.#queues.delete(sandbox);
   }
 
   close(): void {
     this.#closed = true;
-    this.#queues.clear();
     this.#link.close();
   }
 
@@ -84,6 +95,7 @@ export class Outgoing {
         length += record.length;
         if (length < deliverFrameLength && index < queue.records.length - 1) continue;
         this.#link.send(frameKinds.deliver, sandbox, encodeBatch(queue.records.slice(start, index + 1)));
+        this.#ledger.note(sandbox, index + 1 - start);
         start = index + 1;
         length = 0;
       }

@@ -19,6 +19,8 @@ export interface WatchdogOptions {
   /** Whether a call is under way. */
   isBusy(): boolean;
   onStuck(sandbox: number, elapsedMs: number): void;
+  /** How many deliver frames the host has begun with, at every look. */
+  onBegun(frames: number | undefined): void;
   /** `sandbox` 0: nobody was being executed. */
   onTooLarge(sandbox: number, rssBytes: number, allowedBytes: number): void;
 }
@@ -74,7 +76,8 @@ export class Watchdog {
   }
 
   #tick(): void {
-    const { turn, sandbox } = this.#options.progress.read();
+    const { turn, sandbox, frames } = this.#options.progress.read();
+    this.#options.onBegun(frames);
     this.#checkMemory(sandbox);
     this.#checkProgress(turn, sandbox);
     this.#arm();

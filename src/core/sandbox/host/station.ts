@@ -54,6 +54,7 @@ export class Station {
         this.#open(frame.sandbox, JSON.parse(frame.payload) as OpenOrder);
         return;
       case frameKinds.deliver:
+        this.#options.progress.nextFrame();
         this.#residents.get(frame.sandbox)?.deliver(frame.payload);
         this.#noteChange(frame.sandbox);
         return;
