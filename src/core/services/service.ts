@@ -45,12 +45,21 @@ export type Reply<Name extends HostCallName> = HostCalls[Name]["reply"];
 
 export interface Service extends AsyncDisposable {
   readonly driver: string;
+  /**
+   * It keeps what belongs to the tenants of `HostCallContext.origin` apart. Where tenants are on, database, cache, jobs and events
+   * must say so. Absent: it does not.
+   */
+  readonly tenants?: boolean;
   /** A real round trip. Never throws, never takes longer than `timeoutMs`. */
   check(timeoutMs: number): Promise<Health>;
   /** Called once for each revision of a plugin that was granted this service. */
   forPlugin(plugin: PluginIdentity): Promise<Facade>;
   /** Removes whatever the service keeps for a plugin that is uninstalled. */
   removePlugin?(name: string): Promise<void>;
+  /** Removes whatever the service keeps for a tenant that is dropped. */
+  removeTenant?(tenant: string): Promise<void>;
+  /** A tenant was suspended, or resumed: what runs by itself stops for it, or goes on. */
+  pauseTenant?(tenant: string, paused: boolean): Promise<void>;
 }
 
 export interface OpenContext<Options> {

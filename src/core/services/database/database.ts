@@ -16,12 +16,15 @@ export interface DatabaseService extends Service {
   /** The core's own connection: superuser-like, for provisioning and migrations; never handed to a plugin. */
   readonly connection: Connection;
   readonly pool: Pool;
-  /** Makes sure that role and schema of a plugin exist; returns the schema's name. Idempotent, safe at the same time from several processes. */
-  provision(plugin: string): Promise<string>;
-  /** How to connect as the plugin's own role; provisions it first. For its migrations. */
-  connectionOf(plugin: string): Promise<Connection>;
+  /**
+   * Makes sure that role and schema of a plugin exist; returns the schema's name. Idempotent, safe at the same time from several processes.
+   * Owners are plugins, or a plugin and the tenant it keeps data for: `notes@acme` (base/tenant.ts).
+   */
+  provision(owner: string): Promise<string>;
+  /** How to connect as the owner's own role; provisions it first. For its migrations. */
+  connectionOf(owner: string): Promise<Connection>;
   /** Whether the plugin owns a schema here. */
   hasPlugin(plugin: string): Promise<boolean>;
-  /** Drops schema and role of a plugin with all its data. */
+  /** Drops schema and role of a plugin with all its data, that of its tenants as well. */
   removePlugin(plugin: string): Promise<void>;
 }

@@ -1,5 +1,6 @@
 // What a plugin may do with the database: its part of the table of host calls, on connections of its own role.
 import { XcoreError } from "../../base/error.ts";
+import type { CallTenant } from "../../base/tenant.ts";
 import { formatSize } from "../../base/units.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, HostCallContext, Reply } from "../service.ts";
@@ -10,32 +11,51 @@ import { encodeParams } from "./values.ts";
 const maxTextLength = 1024 * 1024;
 const maxParams = 65_535;
 
-export function databaseFacade(pool: PluginPool, release: () => Promise<void>): Facade {
-  const transactions = new Transactions(pool);
+/** Runs `work` on the connections of what the plugin keeps for this tenant, or of its own. */
+export type UsePool = <T>(
+  tenant: CallTenant | undefined,
+  work: (pool: PluginPool) => Promise<T>,
+) => Promise<T>;
+
+export function databaseFacade(use: UsePool, release: () => Promise<void>): Facade {
+  const open = new Map<PluginPool, Transactions>();
+  const transactionsOn = (pool: PluginPool): Transactions => {
+    const known = open.get(pool);
+    if (known !== undefined) return known;
+    for (const other of open.keys()) if (other.ended) open.delete(other);
+    const fresh = new Transactions(pool);
+    open.set(pool, fresh);
+    return fresh;
+  };
   return {
     calls: {
       async "db.query"(args, context) {
         const statement = readStatement(args);
         const id = new Arguments("db.query", args).optionalInteger("transaction", 1, Number.MAX_SAFE_INTEGER);
-        const { rows, rowCount } =
+        const { rows, rowCount } = await use(context.origin?.tenant, (pool) =>
           id === undefined
-            ? await queryAlone(pool, statement, context)
-            : await transactions.query(id, statement, context);
+            ? queryAlone(pool, statement, context)
+            : transactionsOn(pool).query(id, statement, context),
+        );
         return { rows, rowCount } satisfies Reply<"db.query">;
       },
       async "db.begin"(args, context) {
-        return (await transactions.begin(readIsolation(args), context)) satisfies Reply<"db.begin">;
+        const isolation = readIsolation(args);
+        return (await use(context.origin?.tenant, (pool) =>
+          transactionsOn(pool).begin(isolation, context),
+        )) satisfies Reply<"db.begin">;
       },
       async "db.end"(args, context) {
         const fields = new Arguments("db.end", args);
         const id = fields.optionalInteger("transaction", 1, Number.MAX_SAFE_INTEGER);
         if (id === undefined) throw fields.fault("transaction", "the number of a transaction");
-        await transactions.end(id, (args as { commit?: unknown }).commit === true, context);
+        const commit = (args as { commit?: unknown }).commit === true;
+        await use(context.origin?.tenant, (pool) => transactionsOn(pool).end(id, commit, context));
         return null satisfies Reply<"db.end">;
       },
     },
     async [Symbol.asyncDispose]() {
-      transactions.close();
+      for (const transactions of open.values()) transactions.close();
       await release();
     },
   };

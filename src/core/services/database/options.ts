@@ -21,6 +21,13 @@ export const commonOptions = {
     description:
       "Connections of one plugin, in each process; one of them is always left for queries outside transactions.",
   }),
+  tenantConnections: Type.Integer({
+    minimum: 2,
+    maximum: 10_000,
+    default: 60,
+    description:
+      "Connections of all tenants together, in each process; a plugin has up to two for each tenant it works for.",
+  }),
   statementTimeout: duration("5s", "The longest statement of a plugin."),
   lockTimeout: duration("2s", "The longest a statement of a plugin waits for a lock."),
   transactionTimeout: duration(
@@ -40,6 +47,7 @@ export const commonOptions = {
 export interface CommonOptions {
   readonly poolSize: number;
   readonly pluginConnections: number;
+  readonly tenantConnections: number;
   readonly statementTimeout: string;
   readonly lockTimeout: string;
   readonly transactionTimeout: string;
@@ -52,6 +60,7 @@ export interface CommonOptions {
 export interface DatabaseLimits {
   readonly poolSize: number;
   readonly pluginConnections: number;
+  readonly tenantConnections: number;
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
   readonly transactionTimeoutMs: number;
@@ -61,10 +70,11 @@ export interface DatabaseLimits {
 }
 
 export function databaseLimits(options: CommonOptions): DatabaseLimits {
-  const { poolSize, pluginConnections, maxRows } = options;
+  const { poolSize, pluginConnections, tenantConnections, maxRows } = options;
   return {
     poolSize,
     pluginConnections,
+    tenantConnections,
     maxRows,
     statementTimeoutMs: parseDuration(options.statementTimeout) ?? 5_000,
     lockTimeoutMs: parseDuration(options.lockTimeout) ?? 2_000,

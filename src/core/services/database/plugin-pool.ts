@@ -38,6 +38,7 @@ export class PluginPool {
   readonly limits: DatabaseLimits;
   /** Transactions open now, over all revisions. */
   transactions = 0;
+  ended = false;
   readonly #options: PluginPoolOptions;
   readonly #pool: Pool;
   /** Sessions with a cancel request under way: it might hit the next statement, so there is none. */
@@ -106,6 +107,8 @@ export class PluginPool {
   }
 
   async end(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
     await this.#pool.end();
   }
 

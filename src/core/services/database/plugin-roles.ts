@@ -1,8 +1,9 @@
 // A plugin's own schema and role: what it may do is decided here, by Postgres' own rights and not by reading its SQL.
 import { escapeIdentifier, escapeLiteral, type Pool, type PoolClient } from "pg";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { partsOf } from "../../base/tenant.ts";
 import { withLock } from "./core-schema.ts";
 import { sqlState } from "./failures.ts";
 import type { DatabaseLimits } from "./options.ts";
@@ -17,15 +18,29 @@ export interface PluginRole {
 /** Bounds the sessions of all core processes together; each process's own pool is smaller. */
 const connectionFactor = 16;
 
-/** `plugin_` and the name with `_` for `-` (a plugin's name holds no `_`, so no two meet). */
-export function schemaOf(plugin: string): string {
-  if (!/^[a-z][a-z0-9-]{0,39}$/.test(plugin)) {
-    throw new XcoreError("INPUT_INVALID", `'${plugin}' is no name of a plugin`, {
-      hint: "Names are lower-case letters, digits and dashes, and start with a letter.",
-    });
+/**
+ * `plugin_` and the name with `_` for `-` (a plugin's name holds no `_`, so no two meet); `tenant_acme__notes` for what it keeps for a
+ * tenant. A role's name has at most 63 bytes and may need nine more than its schema's: names that are too long are cut, and told
+ * apart by a hash.
+ */
+export function schemaOf(owner: string): string {
+  const { plugin, tenant } = partsOf(owner);
+  for (const name of [plugin, tenant ?? "x"]) {
+    if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
+      throw new XcoreError("INPUT_INVALID", `'${name}' is no name of a plugin or a tenant`, {
+        hint: "Names are lower-case letters, digits and dashes, and start with a letter.",
+      });
+    }
   }
-  return `plugin_${plugin.replaceAll("-", "_")}`;
+  const [ofPlugin, ofTenant] = [plugin, tenant].map((name) => name?.replaceAll("-", "_"));
+  if (ofTenant === undefined) return `plugin_${ofPlugin}`;
+  const plain = `tenant_${ofTenant}__${ofPlugin}`;
+  if (plain.length <= longestPlain) return plain;
+  const hash = createHash("sha256").update(owner).digest("hex").slice(0, 12);
+  return `tenant_${ofTenant.slice(0, 14)}__${ofPlugin?.slice(0, 14)}__${hash}`;
 }
+
+const longestPlain = 54;
 
 export interface ProvisionOptions {
   pool: Pool;

@@ -10,6 +10,7 @@ import { databaseFacade } from "./facade.ts";
 import type { DatabaseLimits } from "./options.ts";
 import { PluginPool } from "./plugin-pool.ts";
 import { dropPlugin, provisionPlugin, schemaOf, type PluginRole } from "./plugin-roles.ts";
+import { TenantPools } from "./tenant-pools.ts";
 
 export interface PostgresServiceOptions {
   driver: string;
@@ -24,11 +25,13 @@ const oldestVersion = 140_000;
 
 export class PostgresService implements DatabaseService {
   readonly driver: string;
+  readonly tenants = true;
   readonly connection: Connection;
   readonly pool: Pool;
   readonly #options: PostgresServiceOptions;
   readonly #roles = new Map<string, Promise<PluginRole>>();
   readonly #pools = new Map<string, { pool: Promise<PluginPool>; users: number }>();
+  readonly #tenants: TenantPools;
   readonly #version: string;
   #closing: Promise<void> | undefined;
 
@@ -61,6 +64,12 @@ export class PostgresService implements DatabaseService {
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 30_000,
       application_name: "xcore",
+    });
+    const limits = { ...options.limits, pluginConnections: Math.min(2, options.limits.pluginConnections) };
+    this.#tenants = new TenantPools({
+      open: (owner) => this.#openPool(owner, limits),
+      forget: (owner) => this.#roles.delete(owner),
+      most: Math.floor(options.limits.tenantConnections / limits.pluginConnections),
     });
     this.pool.on("error", (error) => {
       options.logger.warn({ error: messageOf(error) }, "a database connection was lost");
@@ -102,8 +111,20 @@ export class PostgresService implements DatabaseService {
   }
 
   async removePlugin(plugin: string): Promise<void> {
+    await this.#tenants.close({ plugin });
+    for (const owner of await this.#owners(`${plugin}@%`)) await dropPlugin(owner, this.pool);
     this.#roles.delete(plugin);
     await dropPlugin(plugin, this.pool);
+  }
+
+  async removeTenant(tenant: string): Promise<void> {
+    // Its statements end with their sessions, which the drop terminates.
+    const closing = this.#tenants.close({ tenant });
+    for (const owner of await this.#owners(`%@${tenant}`)) {
+      this.#roles.delete(owner);
+      await dropPlugin(owner, this.pool);
+    }
+    await closing;
   }
 
   async forPlugin({ name }: PluginIdentity): Promise<Facade> {
@@ -119,7 +140,11 @@ export class PostgresService implements DatabaseService {
       await (await entry.pool).end();
     };
     try {
-      return databaseFacade(await entry.pool, release);
+      const own = await entry.pool;
+      return databaseFacade(
+        (tenant, work) => (tenant === undefined ? work(own) : this.#tenants.use(name, tenant, work)),
+        release,
+      );
     } catch (error) {
       entry.users -= 1;
       if (this.#pools.get(name) === entry) this.#pools.delete(name);
@@ -134,6 +159,7 @@ export class PostgresService implements DatabaseService {
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#pools.values()].map(async ({ pool }) => (await pool).end()));
     this.#pools.clear();
+    await this.#tenants.closeAll();
     await this.pool.end();
     await this.#options.release?.();
   }
@@ -148,8 +174,17 @@ export class PostgresService implements DatabaseService {
     return fresh;
   }
 
-  async #openPool(plugin: string): Promise<PluginPool> {
-    const { limits, logger } = this.#options;
+  /** Names hold no `%` and no `_`: a pattern means what it says. */
+  async #owners(pattern: string): Promise<string[]> {
+    const { rows } = await this.pool.query<{ name: string }>(
+      "select name from xcore.plugins where name like $1 order by name",
+      [pattern],
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  async #openPool(plugin: string, limits = this.#options.limits): Promise<PluginPool> {
+    const { logger } = this.#options;
     const terminate = async (backend: number): Promise<void> => {
       await this.pool.query("select pg_terminate_backend($1)", [backend]);
     };
