@@ -173,7 +173,7 @@ export class Plugin {
     try {
       return await revision.request(request, options);
     } catch (error) {
-      if (!wasNotBegun(error)) throw error;
+      if (!isRepeatable(error, request.method)) throw error;
       return await this.#requestWhenReady(request, {
         ...options,
         timeoutMs: left(options.timeoutMs, startedAt),
@@ -308,7 +308,7 @@ export class Plugin {
 
 function isRepeatable(error: unknown, method: string): boolean {
   if (method !== "GET" && method !== "HEAD") return wasNotBegun(error);
-  return error instanceof XcoreError && error.code === "PLUGIN_CRASHED";
+  return error instanceof XcoreError && error.details["bystander"] === true;
 }
 
 const left = (timeoutMs: number, startedAt: number): number =>

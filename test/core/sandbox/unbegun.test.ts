@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DeliveryLedger } from "../../../src/core/sandbox/delivery-ledger.ts";
 import { wasNotBegun } from "../../../src/core/sandbox/end-reasons.ts";
-import { ProcessMeter } from "../../../src/core/sandbox/process-meter.ts";
+import { hostCpuMs } from "../../support/host-cpu.ts";
 import { until } from "../../support/workspace.ts";
 import { testPool } from "./pool.ts";
 import { ending, rawOptions } from "./raw.ts";
@@ -42,11 +42,10 @@ test("of a killed host's calls those are told apart that it had not begun with, 
     () => begun.length,
     (count) => count === 2,
   );
-  using meter = meterOf(hostPid);
-  const before = meter.cpuMs() ?? 0;
+  const before = hostCpuMs(hostPid);
   const hanging = stuck.call("action", "x", null, { timeoutMs: 20_000 }).catch((error: unknown) => error);
   await until(
-    () => (meter.cpuMs() ?? 0) - before,
+    () => hostCpuMs(hostPid) - before,
     (spentMs) => spentMs > 50,
   );
   const behind = await Promise.all([1, 2, 3].map(() => call().catch((error: unknown) => error)));
@@ -77,8 +76,3 @@ test("frames are begun in the order they went out, also when their count starts 
   ledger.settle(undefined);
   assert.equal(ledger.unbegun(1), 0, "where nothing is known, everything counts as begun");
 });
-
-function meterOf(pid: number): ProcessMeter & Disposable {
-  const meter = new ProcessMeter(pid);
-  return Object.assign(meter, { [Symbol.dispose]: () => meter.close() });
-}
