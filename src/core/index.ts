@@ -26,6 +26,8 @@ export { inventory, inventoryEntry, type InventoryEntry } from "./plugins/instal
 export { removePlugin, type RemoveOptions, type Removed } from "./plugins/installer/remove.ts";
 export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/installer/sync.ts";
 export { verifyInstalled } from "./plugins/installer/verify.ts";
+export { newKey, readSigningKey, standardKeyFile, type KeyPair } from "./plugins/signatures/keys.ts";
+export { packPlugin, signPlugin, type PackedPlugin, type SignedPlugin } from "./plugins/signatures/sign.ts";
 export { newPlugin, type NewPlugin, type NewPluginOptions } from "./scaffold/plugin.ts";
 export { newProject, type NewProject, type NewProjectOptions } from "./scaffold/project.ts";
 export type { Connection } from "./services/database/database.ts";

@@ -18,8 +18,22 @@ export async function listFiles(folder: string): Promise<Listing> {
   for (const { path, kind } of paths.sort((a, b) => (a.path < b.path ? -1 : 1))) {
     lines.push(kind === "file" ? await line(folder, path) : `other - ${JSON.stringify(path)}`);
   }
-  const text = lines.map((one) => `${one}\n`).join("");
+  const text = listingText(lines);
   return { integrity: integrityOf(text), text };
+}
+
+/** The list as one text; `lines` are sorted by path. */
+export const listingText = (lines: readonly string[]): string => lines.map((one) => `${one}\n`).join("");
+
+/** One file's line: mode, digest, path. */
+export function listingLine(file: { path: string; executable: boolean; content: Uint8Array }): string {
+  const mode = file.executable ? "755" : "644";
+  return `${mode} ${createHash("sha256").update(file.content).digest("hex")} ${JSON.stringify(file.path)}`;
+}
+
+/** The list without the files that `leave` names. */
+export function listingWithout(text: string, leave: (path: string) => boolean): string {
+  return listingText(text.split("\n").filter((line) => line !== "" && !leave(pathOf(line))));
 }
 
 export function integrityOf(text: string): string {
@@ -54,8 +68,7 @@ async function walk(
 async function line(folder: string, path: string): Promise<string> {
   const file = join(folder, path);
   const [content, info] = await Promise.all([readFile(file), lstat(file)]);
-  const mode = (info.mode & 0o100) === 0 ? "644" : "755";
-  return `${mode} ${createHash("sha256").update(content).digest("hex")} ${JSON.stringify(path)}`;
+  return listingLine({ path, executable: (info.mode & 0o100) !== 0, content });
 }
 
 function byPath(text: string): Map<string, string> {
