@@ -1,8 +1,9 @@
 // What every cache provider must do, whatever is behind it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { CallTenant } from "../../src/core/base/tenant.ts";
 import type { Service } from "../../src/core/services/service.ts";
-import { hostCall, identity, until } from "../support/services.ts";
+import { hostCall, identity, testTenant, until } from "../support/services.ts";
 
 export interface PluginView {
   get(key: unknown): Promise<unknown>;
@@ -10,13 +11,13 @@ export interface PluginView {
   delete(args: Record<string, unknown>): Promise<unknown>;
 }
 
-/** The cache as one plugin sees it. */
-export async function viewOf(cache: Service, plugin: string): Promise<PluginView> {
+/** The cache as one plugin sees it, in calls of this tenant. */
+export async function viewOf(cache: Service, plugin: string, tenant?: CallTenant): Promise<PluginView> {
   const facade = await cache.forPlugin(identity(plugin, { cache: true }));
   return {
-    get: (key) => hostCall(facade, "cache.get", { key }),
-    set: (key, value, more = {}) => hostCall(facade, "cache.set", { key, value, ...more }),
-    delete: (args) => hostCall(facade, "cache.delete", args),
+    get: (key) => hostCall(facade, "cache.get", { key }, { tenant }),
+    set: (key, value, more = {}) => hostCall(facade, "cache.set", { key, value, ...more }, { tenant }),
+    delete: (args) => hostCall(facade, "cache.delete", args, { tenant }),
   };
 }
 
@@ -84,6 +85,35 @@ export function cacheConformance(
         assert.deepEqual(await odd.get(key), { hit: true, value: "evil" });
       }
       assert.deepEqual(await victim.get("k"), { hit: true, value: "safe" });
+    });
+
+    test("tenants of a plugin see neither each other's keys and tags nor those of the plugin itself", async () => {
+      const [acme, other] = [testTenant("acme"), testTenant("acme-b")];
+      const own = await viewOf(cache, "shared");
+      const views = [own, await viewOf(cache, "shared", acme), await viewOf(cache, "shared", other)];
+      for (const [at, view] of views.entries()) await view.set("k", at, { tags: ["t"] });
+      for (const [at, view] of views.entries())
+        assert.deepEqual(await view.get("k"), { hit: true, value: at });
+      const names = ["t:acme:1:k", "acme:k", "k:k", "t:acme-b:1:t"];
+      await own.delete({ keys: names, tags: ["t:acme:1:t", "t:acme-b:1:t", "acme:t"] });
+      await views[1]?.delete({ tags: ["t"] });
+      assert.deepEqual(await views[0]?.get("k"), { hit: true, value: 0 });
+      assert.deepEqual(await views[1]?.get("k"), miss);
+      assert.deepEqual(await views[2]?.get("k"), { hit: true, value: 2 });
+    });
+
+    test("what is kept for a tenant goes when it is dropped, and does not come back under its name", async () => {
+      const [acme, other] = [testTenant("acme"), testTenant("acme-b")];
+      const view = await viewOf(cache, "dropped", acme);
+      const kept = await viewOf(cache, "dropped", other);
+      await view.set("k", 1);
+      await kept.set("k", 2);
+      await cache.removeTenant?.("acme");
+      assert.deepEqual(await view.get("k"), miss);
+      assert.deepEqual(await kept.get("k"), { hit: true, value: 2 });
+      await view.set("k", 3);
+      const again = await viewOf(cache, "dropped", testTenant("acme", { serial: 2 }));
+      assert.deepEqual(await again.get("k"), miss);
     });
 
     test("a reload of the plugin keeps its values, an uninstall removes them", async () => {

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { Value } from "typebox/value";
 import type { Permissions } from "../../src/core/config/config.ts";
 import { silentLogger, type Logger } from "../../src/core/base/log.ts";
+import type { CallOrigin } from "../../src/core/base/origin.ts";
+import type { CallTenant } from "../../src/core/base/tenant.ts";
 import type { DatabaseService } from "../../src/core/services/database/database.ts";
 import { embeddedPostgres } from "../../src/core/services/database/embedded-postgres.ts";
 import { postgres } from "../../src/core/services/database/postgres.ts";
@@ -158,10 +160,20 @@ export function identity(name: string, permissions: Partial<Permissions> = {}): 
 }
 
 /** One host call as the plugin would make it. */
-export async function hostCall(facade: Facade, name: keyof Facade["calls"], args: unknown): Promise<unknown> {
+export async function hostCall(
+  facade: Facade,
+  name: keyof Facade["calls"],
+  args: unknown,
+  origin: CallOrigin = {},
+): Promise<unknown> {
   const handler = facade.calls[name];
   if (handler === undefined) throw new Error(`the facade has no ${name}`);
-  return handler(args, { signal: new AbortController().signal, timeoutMs: 5000 });
+  return handler(args, { signal: new AbortController().signal, timeoutMs: 5000, origin });
+}
+
+/** A tenant that is active and reaches every plugin. */
+export function testTenant(id: string, more: Partial<CallTenant> = {}): CallTenant {
+  return { id, serial: 1, maxJobs: undefined, reaches: () => true, assertActive() {}, ...more };
 }
 
 /** Resolves as soon as `test` says true; rejects after `ms`. */

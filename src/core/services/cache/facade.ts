@@ -19,21 +19,21 @@ const maxTtlMs = 366 * 86_400_000;
 export function cacheFacade(cache: PluginCache, { maxValueBytes, maxWaitMs }: FacadeLimits): Facade {
   return {
     calls: {
-      "cache.get": async (args) => {
+      "cache.get": async (args, { origin }) => {
         const key = new Arguments("cache.get", args).text("key", maxKeyBytes);
-        const value = await inTime(cache.get(key), maxWaitMs);
+        const value = await inTime(cache.of(origin?.tenant).get(key), maxWaitMs);
         return (value === undefined ? { hit: false } : { hit: true, value }) satisfies Reply<"cache.get">;
       },
-      "cache.set": async (args) => {
+      "cache.set": async (args, { origin }) => {
         const fields = new Arguments("cache.set", args);
         const key = fields.text("key", maxKeyBytes);
         const { value } = fields.json("value", maxValueBytes);
         const ttlMs = fields.optionalInteger("ttlMs", 1, maxTtlMs);
         const tags = fields.optionalTexts("tags", maxTagBytes, maxTags);
-        await inTime(cache.set(key, value, { ttlMs, tags }), maxWaitMs);
+        await inTime(cache.of(origin?.tenant).set(key, value, { ttlMs, tags }), maxWaitMs);
         return null satisfies Reply<"cache.set">;
       },
-      "cache.delete": async (args) => {
+      "cache.delete": async (args, { origin }) => {
         const fields = new Arguments("cache.delete", args);
         const keys = fields.optionalTexts("keys", maxKeyBytes, maxDeletes);
         const tags = fields.optionalTexts("tags", maxTagBytes, maxTags);
@@ -43,7 +43,7 @@ export function cacheFacade(cache: PluginCache, { maxValueBytes, maxWaitMs }: Fa
             "cache.delete: neither 'keys' nor 'tags' says what to delete",
           );
         }
-        await inTime(cache.delete(keys, tags), maxWaitMs);
+        await inTime(cache.of(origin?.tenant).delete(keys, tags), maxWaitMs);
         return null satisfies Reply<"cache.delete">;
       },
     },

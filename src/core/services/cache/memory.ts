@@ -16,6 +16,7 @@ export const memoryCache: Provider<Static<typeof options>> = {
 
 class MemoryCache implements Service {
   readonly driver = "memory";
+  readonly tenants = true;
   readonly #settings: CacheSettings;
   readonly #caches = new Map<string, PluginCache>();
 
@@ -41,6 +42,11 @@ class MemoryCache implements Service {
   async removePlugin(name: string): Promise<void> {
     await this.#caches.get(name)?.clear();
     this.#caches.delete(name);
+  }
+
+  removeTenant(tenant: string): Promise<void> {
+    for (const cache of this.#caches.values()) cache.forgetTenant(tenant);
+    return Promise.resolve();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

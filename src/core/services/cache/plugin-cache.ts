@@ -3,6 +3,7 @@ import { BentoCache, bentostore } from "bentocache";
 import type { CreateDriverResult, L2CacheDriver } from "bentocache/types";
 import { MemoryDriver } from "bentocache/drivers/memory";
 import type { Json } from "../../../wire/json.ts";
+import type { CallTenant } from "../../base/tenant.ts";
 
 export interface PluginCacheOptions {
   plugin: string;
@@ -16,6 +17,19 @@ export interface PluginCacheOptions {
 // Texts of every key and value are a little larger than what the plugin counted.
 const envelopeBytes = 4096;
 const maxItems = 100_000;
+
+/** What a plugin keeps for one tenant, or for itself: all of them share its memory, none sees another's keys or tags. */
+export interface KeySpace {
+  /** Undefined when there is none. */
+  get(key: string): Promise<Json | undefined>;
+  set(key: string, value: Json, options: SetOptions): Promise<void>;
+  delete(keys: readonly string[], tags: readonly string[]): Promise<void>;
+}
+
+export interface SetOptions {
+  ttlMs?: number | undefined;
+  tags: readonly string[];
+}
 
 export class PluginCache {
   readonly #local: MemoryDriver;
@@ -31,27 +45,24 @@ export class PluginCache {
     this.#cache = createCache(options, this.#local);
   }
 
-  /** Undefined when there is none. */
-  async get(key: string): Promise<Json | undefined> {
-    return this.#cache.get<Json>({ key: ownKey(key) });
-  }
-
-  async set(
-    key: string,
-    value: Json,
-    options: { ttlMs?: number | undefined; tags: readonly string[] },
-  ): Promise<void> {
-    await this.#cache.set({
-      key: ownKey(key),
-      value,
-      tags: [...options.tags],
-      ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-    });
-  }
-
-  async delete(keys: readonly string[], tags: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.#cache.deleteMany({ keys: keys.map(ownKey) });
-    if (tags.length > 0) await this.#cache.deleteByTag({ tags: [...tags] });
+  of(tenant: CallTenant | undefined): KeySpace {
+    const start = startOf(tenant);
+    const full = (names: readonly string[]): string[] => names.map((name) => start + name);
+    return {
+      get: (key) => this.#cache.get<Json>({ key: start + key }),
+      set: async (key, value, { ttlMs, tags }) => {
+        await this.#cache.set({
+          key: start + key,
+          value,
+          tags: full(tags),
+          ...(ttlMs === undefined ? {} : { ttl: ttlMs }),
+        });
+      },
+      delete: async (keys, tags) => {
+        if (keys.length > 0) await this.#cache.deleteMany({ keys: full(keys) });
+        if (tags.length > 0) await this.#cache.deleteByTag({ tags: full(tags) });
+      },
+    };
   }
 
   /** Removes everything, in every tier. */
@@ -67,11 +78,22 @@ export class PluginCache {
   forgetAll(): void {
     this.#local.clear();
   }
+
+  /** Forgets what is held in memory for a tenant. */
+  forgetTenant(tenant: string): void {
+    this.#local.namespace(tenantStart(tenant)).clear();
+  }
 }
 
-// Bentocache keeps the marks of invalidated tags among the keys; the prefix keeps a plugin's keys away from them.
-function ownKey(key: string): string {
-  return `k:${key}`;
+// Bentocache keeps the marks of invalidated tags among the keys; a prefix keeps a plugin's keys away from them. The serial is never
+// used again: nothing of a dropped tenant comes back under its name.
+function startOf(tenant: CallTenant | undefined): string {
+  return tenant === undefined ? "k:" : `${tenantStart(tenant.id)}:${tenant.serial}:`;
+}
+
+/** How the keys of a tenant begin, within those of a plugin. */
+export function tenantStart(tenant: string): string {
+  return `t:${tenant}`;
 }
 
 function createCache(options: PluginCacheOptions, local: MemoryDriver) {

@@ -113,9 +113,9 @@ export class RedisLink {
     }
   }
 
-  /** Deletes every key that begins with `start`. */
-  async clear(start: string): Promise<void> {
-    await this.read((redis) => unlinkAll(redis, start));
+  /** Deletes every key that begins with `start`, or those of them whose rest is chosen by `which`. */
+  async clear(start: string, which?: (rest: string) => boolean): Promise<void> {
+    await this.read((redis) => unlinkAll(redis, start, which));
   }
 
   async ping(): Promise<void> {
@@ -207,12 +207,17 @@ export class RedisLink {
   }
 }
 
-async function unlinkAll(redis: Redis, start: string): Promise<void> {
+async function unlinkAll(
+  redis: Redis,
+  start: string,
+  which: (rest: string) => boolean = () => true,
+): Promise<void> {
   const pattern = `${start.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
   let cursor = "0";
   do {
     const [next, keys] = await redis.scan(cursor, "MATCH", pattern, "COUNT", 1000);
-    if (keys.length > 0) await redis.unlink(...keys);
+    const chosen = keys.filter((key) => which(key.slice(start.length)));
+    if (chosen.length > 0) await redis.unlink(...chosen);
     cursor = next;
   } while (cursor !== "0");
 }

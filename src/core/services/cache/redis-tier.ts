@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import type { RedisLink } from "./redis-link.ts";
 
 /** How Bentocache begins the key of a tag's mark. */
-const tagMark = "___bc:t:";
+export const tagMark = "___bc:t:";
 
 export class RedisTier implements L2CacheDriver {
   readonly type = "l2" as const;

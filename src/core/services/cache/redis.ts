@@ -6,9 +6,9 @@ import type { Logger } from "../../base/log.ts";
 import type { Facade, Health, PluginIdentity, Provider, Service } from "../service.ts";
 import { cacheFacade } from "./facade.ts";
 import { commonOptions, settingsOf, type CacheSettings } from "./options.ts";
-import { PluginCache } from "./plugin-cache.ts";
+import { PluginCache, tenantStart } from "./plugin-cache.ts";
 import { RedisLink } from "./redis-link.ts";
-import { RedisTier } from "./redis-tier.ts";
+import { RedisTier, tagMark } from "./redis-tier.ts";
 
 const options = Type.Object(
   {
@@ -51,6 +51,7 @@ const maxWaitMs = 200;
 
 class RedisCache implements Service {
   readonly driver = "redis";
+  readonly tenants = true;
   readonly #settings: Settings;
   readonly #link: RedisLink;
   readonly #caches = new Map<string, PluginCache>();
@@ -112,6 +113,17 @@ class RedisCache implements Service {
     this.#caches.get(name)?.forgetAll();
     this.#caches.delete(name);
     await this.#link.clear(this.#startOf(name));
+  }
+
+  /** Other processes may hold entries in memory for a while; nothing asks for them any more. */
+  async removeTenant(tenant: string): Promise<void> {
+    for (const cache of this.#caches.values()) cache.forgetTenant(tenant);
+    const start = `${tenantStart(tenant)}:`;
+    const marks = `${tagMark}${start}`;
+    await this.#link.clear(this.#startOf("").slice(0, -1), (rest) => {
+      const key = rest.slice(rest.indexOf(":") + 1);
+      return key.startsWith(start) || key.startsWith(marks);
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
