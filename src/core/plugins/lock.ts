@@ -7,11 +7,11 @@ import { XcoreError, systemCode } from "../base/error.ts";
 import type { Permissions } from "../config/config.ts";
 import { faultsError, type Fault } from "../config/faults.ts";
 import { deepFreeze } from "../config/freeze.ts";
-import { permissionsOf } from "../config/permissions.ts";
 import { compileSchema, valid, validateDocument } from "../config/validate.ts";
 import { parseYaml, type YamlDocument } from "../config/yaml-document.ts";
 import { readYamlSource, type YamlSource } from "../config/yaml-source.ts";
-import { lockSchema, type LockYaml, type SourceYaml } from "./lock-schema.ts";
+import { lockSchema, type LockYaml } from "./lock-schema.ts";
+import { entryOf, isEmpty, lockYaml } from "./lock-yaml.ts";
 
 export type LockedSource =
   | {
@@ -25,10 +25,27 @@ export type LockedSource =
       /** Id of the tree that was installed: the subfolder's, or the commit's. */
       readonly tree: string;
     }
-  | { readonly type: "tarball"; readonly url: string; readonly subfolder: string | undefined }
+  | {
+      readonly type: "npm";
+      readonly name: string;
+      /** Range, version or tag that was asked for; undefined: the newest. */
+      readonly range: string | undefined;
+      readonly release: string;
+      /** Where the name was approved from; with a slash at its end. */
+      readonly registry: string;
+      /** Digest of the tarball: `sha512-` in base64. */
+      readonly archive: string;
+    }
+  | {
+      readonly type: "tarball";
+      readonly url: string;
+      readonly subfolder: string | undefined;
+      /** Digest of what was downloaded: `sha512-` in base64; absent for a file of this machine. */
+      readonly archive?: string;
+    }
   | { readonly type: "folder"; readonly path: string };
 
-export interface LockEntry {
+export interface LockedRevision {
   readonly version: string;
   readonly source: LockedSource;
   /** `sha256-` and 64 hexadecimal digits: over paths, modes and contents of all installed files. */
@@ -36,16 +53,43 @@ export interface LockEntry {
   readonly approved: Permissions;
 }
 
+export interface LockEntry extends LockedRevision {
+  /** Updates pass it over. */
+  readonly pinned?: true;
+  /** What ran before the last update: where a rollback leads. It is kept in the store. */
+  readonly previous?: LockedRevision;
+  /** A revision that failed its first minute; no update takes it again by itself. */
+  readonly wentBack?: WentBack;
+}
+
+export interface WentBack {
+  readonly version: string;
+  readonly integrity: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+export interface LockedLink {
+  /** Relative to the workspace. */
+  readonly folder: string;
+  /** Whether it is loaded in production, too. */
+  readonly production?: true;
+}
+
 export interface Lock {
   readonly plugins: Readonly<Record<string, LockEntry>>;
+  /** Plugins that are worked on in place, by name; one takes the place of an installed plugin of that name. */
+  readonly links?: Readonly<Record<string, LockedLink>>;
+  /** The registry each npm scope was approved from; it stays when the plugin goes. */
+  readonly scopes?: Readonly<Record<string, string>>;
 }
 
 export const lockFile = "xcore.lock";
 export const emptyLock: Lock = { plugins: {} };
 
 const largestFile = 2 * 1024 * 1024;
-const heading =
-  "# Written by xcore plugin add, rm and approve. Commit it: it says what is installed and may run.\n";
+const heading = "# Written by xcore plugin … . Commit it: it says what is installed and may run.\n";
 
 export const lockPath = (workspace: string): string => join(workspace, lockFile);
 
@@ -55,6 +99,15 @@ export function storeFolder(stateFolder: string, name: string, entry: Pick<LockE
 }
 
 const digest12 = (integrity: string): string => integrity.slice("sha256-".length).slice(0, 12);
+
+/** The lock with a plugin installed; the registry of a scope is pinned with its first package. */
+export function withEntry(lock: Lock, name: string, entry: LockEntry): Lock {
+  const { source } = entry;
+  const scope = source.type === "npm" ? /^(@[^/]+)\//.exec(source.name)?.[1] : undefined;
+  const plugins = { ...lock.plugins, [name]: entry };
+  if (source.type !== "npm" || scope === undefined) return { ...lock, plugins };
+  return { ...lock, plugins, scopes: { [scope]: source.registry, ...lock.scopes } };
+}
 
 /** The lock of a project; empty when there is no file. Throws `LOCK_INVALID` with line and column of every fault. */
 export async function readLock(workspace: string): Promise<Lock> {
@@ -79,21 +132,25 @@ export function parseLock(source: YamlSource): Lock {
   if (document.value === null && faults.length === 0) return emptyLock;
   if (faults.length === 0) faults.push(...validateDocument(compileSchema(lockSchema), document));
   if (faults.length > 0) throw lockFault(source, faults);
-  const { plugins = {} } = valid<LockYaml>(document.value);
+  const { plugins = {}, links, scopes } = valid<LockYaml>(document.value);
   const semantic: Fault[] = [];
   const compiled = Object.entries(plugins).map(([name, entry]) => {
-    const from = sourceOf(entry.source);
-    if (from === undefined) semantic.push(sourceFault(document, name));
-    return [name, { ...entry, source: from, approved: permissionsOf(entry.approved) }];
+    const known = entryOf(entry);
+    if (known === undefined) semantic.push(sourceFault(document, name));
+    return [name, known];
   });
   if (semantic.length > 0) throw lockFault(source, semantic);
-  return deepFreeze({ plugins: Object.fromEntries(compiled) as Record<string, LockEntry> });
+  return deepFreeze({
+    plugins: Object.fromEntries(compiled) as Record<string, LockEntry>,
+    ...(links === undefined ? {} : { links }),
+    ...(scopes === undefined ? {} : { scopes }),
+  });
 }
 
 /** Written beside, flushed and renamed into place: a reader, and whoever comes after a crash, sees the old file or the new one. */
 export async function writeLock(workspace: string, lock: Lock): Promise<void> {
   const file = lockPath(workspace);
-  if (Object.keys(lock.plugins).length === 0) {
+  if (isEmpty(lock.plugins) && isEmpty(lock.links ?? {}) && isEmpty(lock.scopes ?? {})) {
     await rm(file, { force: true });
     return;
   }
@@ -102,10 +159,7 @@ export async function writeLock(workspace: string, lock: Lock): Promise<void> {
 
 /** The file's text: plugins by name, only what is granted is written. */
 export function lockText(lock: Lock): string {
-  const plugins = Object.keys(lock.plugins)
-    .sort()
-    .map((name) => [name, entryYaml(lock.plugins[name] as LockEntry)]);
-  return heading + stringify({ version: 1, plugins: Object.fromEntries(plugins) }, { lineWidth: 0 });
+  return heading + stringify(lockYaml(lock), { lineWidth: 0 });
 }
 
 /** Bytes of the lock file as they stand, for putting them back; undefined when there is none. */
@@ -144,64 +198,13 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle.sync().catch(() => undefined);
 }
 
-function sourceOf(yaml: SourceYaml): LockedSource | undefined {
-  const { git, tarball, folder, ref, subfolder, commit, tree } = yaml;
-  const kinds = [git, tarball, folder].filter((one) => one !== undefined);
-  if (kinds.length !== 1) return undefined;
-  if (git !== undefined) {
-    if (commit === undefined || tree === undefined) return undefined;
-    return { type: "git", url: git, ref, subfolder, commit, tree };
-  }
-  if (commit !== undefined || tree !== undefined || ref !== undefined) return undefined;
-  if (tarball !== undefined) return { type: "tarball", url: tarball, subfolder };
-  if (folder === undefined || subfolder !== undefined) return undefined;
-  return { type: "folder", path: folder };
-}
-
-function sourceYaml(source: LockedSource): SourceYaml {
-  switch (source.type) {
-    case "git":
-      return {
-        git: source.url,
-        ...(source.ref === undefined ? {} : { ref: source.ref }),
-        ...(source.subfolder === undefined ? {} : { subfolder: source.subfolder }),
-        commit: source.commit,
-        tree: source.tree,
-      };
-    case "tarball":
-      return {
-        tarball: source.url,
-        ...(source.subfolder === undefined ? {} : { subfolder: source.subfolder }),
-      };
-    case "folder":
-      return { folder: source.path };
-  }
-}
-
-function entryYaml(entry: LockEntry): object {
-  const { events, ...rest } = entry.approved;
-  const granted = Object.entries(rest).filter(([, value]) => asked(value));
-  const eventLists = Object.entries(events).filter(([, value]) => asked(value));
-  return {
-    version: entry.version,
-    source: sourceYaml(entry.source),
-    integrity: entry.integrity,
-    approved: Object.fromEntries([
-      ...granted,
-      ...(eventLists.length === 0 ? [] : [["events", Object.fromEntries(eventLists)]]),
-    ]),
-  };
-}
-
-const asked = (value: boolean | readonly string[]): boolean =>
-  typeof value === "boolean" ? value : value.length > 0;
-
 function sourceFault(document: YamlDocument, name: string): Fault {
   const path = ["plugins", name, "source"];
   return {
     path,
     span: document.span(path, "key"),
-    message: "expected git with commit and tree, or tarball, or folder, and no other kind's keys beside it",
+    message:
+      "expected git with commit and tree, or npm with release, registry and archive, or tarball, or folder, and no other kind's keys beside it",
   };
 }
 

@@ -6,13 +6,23 @@ import type { Config } from "../../config/config.ts";
 import { effectiveLimits, effectivePermissions, effectiveSecrets } from "../approval.ts";
 import type { CatalogEntry } from "../catalog.ts";
 import { checkDependencies } from "../dependencies.ts";
-import { lockBytes, readLock, restoreLock, writeLock, type LockEntry, type LockedSource } from "../lock.ts";
+import {
+  lockBytes,
+  readLock,
+  restoreLock,
+  withEntry,
+  writeLock,
+  type Lock,
+  type LockEntry,
+  type LockedSource,
+} from "../lock.ts";
 import type { Manifest } from "../manifest.ts";
 import { checkedOptions } from "../options.ts";
 import { checkCompatible } from "../read-manifest.ts";
 import { allowText, asksOf, type Consent, type ConsentRequest } from "./consent.ts";
 import { knownPlugins, withInstaller, type InstallerOptions, type Workroom } from "./context.ts";
 import type { PluginData } from "./data.ts";
+import { originOf } from "./origin.ts";
 import { prepare, type PrepareSteps } from "./prepare.ts";
 import { parseSource } from "./source.ts";
 import { putIntoStore } from "./store.ts";
@@ -64,20 +74,18 @@ export async function addPlugin(options: AddOptions): Promise<Installed> {
       approved: manifest.permissions,
     };
     const stored = await putIntoStore(config, { name: manifest.name, folder: prepared.folder, listing });
-    const plugins = { ...lock.plugins, [manifest.name]: entry };
+    const next = withEntry(lock, manifest.name, entry);
     await using data = manifest.permissions.database ? await options.openData?.() : undefined;
-    const mounted = await commit({ config, plugins, name: manifest.name, workroom, data, undo: stored.undo });
+    const mounted = await commit({
+      config,
+      lock: next,
+      name: manifest.name,
+      workroom,
+      data,
+      undo: stored.undo,
+    });
     return { name: manifest.name, entry, mounted };
   });
-}
-
-/** Who it comes from, as messages show it. */
-export function originOf(source: LockedSource): string {
-  if (source.type === "folder") return source.path;
-  const inner = source.subfolder === undefined ? "" : `//${source.subfolder}`;
-  if (source.type === "tarball") return `${source.url}${inner}`;
-  const ref = source.ref === undefined || source.ref === source.commit ? "" : ` (${source.ref})`;
-  return `${source.url}${inner} at ${source.commit}${ref}`;
 }
 
 export function consentRequest(manifest: Manifest, source: LockedSource): ConsentRequest {
@@ -138,7 +146,7 @@ function checkNeeds(manifest: Manifest, known: readonly CatalogEntry[]): void {
 
 interface CommitOptions {
   config: Config;
-  plugins: Readonly<Record<string, LockEntry>>;
+  lock: Lock;
   name: string;
   workroom: Workroom;
   data: PluginData | undefined;
@@ -147,11 +155,11 @@ interface CommitOptions {
 
 // The lock is the commit point; when the running server can't follow, both go back to what they were.
 async function commit(options: CommitOptions): Promise<boolean> {
-  const { config, plugins, name, workroom, data } = options;
+  const { config, lock, name, workroom, data } = options;
   const hadData = (await data?.has(name)) ?? true;
   const before = await lockBytes(config.workspace);
   try {
-    await writeLock(config.workspace, { plugins });
+    await writeLock(config.workspace, lock);
     const outcome = await workroom.notify();
     const failure = outcome?.failed.find((one) => one.name === name);
     if (failure !== undefined) throw notMounted(name, failure);

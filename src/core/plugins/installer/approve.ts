@@ -50,7 +50,7 @@ export async function approvePlugin(options: ApproveOptions): Promise<Approved> 
       });
     }
     const plugins = { ...lock.plugins, [name]: { ...entry, approved: manifest.permissions } };
-    await writeLock(config.workspace, { plugins });
+    await writeLock(config.workspace, { ...lock, plugins });
     return { name, asks, changed: true, told: (await notify()) !== undefined };
   });
 }

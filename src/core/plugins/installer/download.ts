@@ -1,4 +1,5 @@
-// Fetches an archive over http(s) into a file, under caps; redirects stay within https.
+// Fetches an archive over http(s) into a file, under caps, and hashes it on its way; redirects stay within https.
+import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { XcoreError, messageOf } from "../../base/error.ts";
@@ -11,20 +12,29 @@ export interface DownloadOptions {
   file: string;
   caps: Caps;
   signal: AbortSignal;
+  /** For the first server only; a redirect to another one goes without them. */
+  headers?: Readonly<Record<string, string>>;
   onProgress(message: string): void;
 }
 
 const mostRedirects = 5;
 
-/** Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` when it is larger than the cap. */
-export async function download(options: DownloadOptions): Promise<void> {
+/** The digest of what came, `sha512-…`. Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` when it is larger than the cap. */
+export async function download(options: DownloadOptions): Promise<string> {
   const { url, file, caps, onProgress } = options;
   const deadline = AbortSignal.timeout(caps.fetchMs);
   const idle = new AbortController();
   let timer = setTimeout(() => idle.abort(), caps.idleMs);
   try {
-    const response = await follow(url, AbortSignal.any([deadline, idle.signal, options.signal]));
+    const response = await follow(url, {
+      signal: AbortSignal.any([deadline, idle.signal, options.signal]),
+      headers: { accept: "*/*", ...options.headers },
+    });
     if (response.body === null) throw unreachable(url, "the answer is empty");
+    const total = Number(response.headers.get("content-length") ?? Number.NaN);
+    if (total > caps.transferBytes) throw tooLarge(url, caps);
+    const of = total > 0 ? ` of ${formatSize(total)}` : "";
+    const hash = createHash("sha512");
     let received = 0;
     const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
       for await (const chunk of chunks) {
@@ -32,13 +42,15 @@ export async function download(options: DownloadOptions): Promise<void> {
         timer = setTimeout(() => idle.abort(), caps.idleMs);
         received += chunk.length;
         if (received > caps.transferBytes) throw tooLarge(url, caps);
-        onProgress(`fetched ${formatSize(received)}`);
+        hash.update(chunk);
+        onProgress(`fetched ${formatSize(received)}${of}`);
         yield chunk;
       }
     };
     await pipeline(response.body, counted, createWriteStream(file, { flags: "wx" }), {
       signal: options.signal,
     });
+    return `sha512-${hash.digest("base64")}`;
   } catch (error) {
     if (error instanceof XcoreError) throw error;
     options.signal.throwIfAborted();
@@ -52,10 +64,15 @@ export async function download(options: DownloadOptions): Promise<void> {
   }
 }
 
-async function follow(start: string, signal: AbortSignal): Promise<Response> {
+/** The answer after redirects. Throws `SOURCE_UNREACHABLE` for one that is no success, or leads where it may not. */
+export async function follow(
+  start: string,
+  { signal, headers }: { signal: AbortSignal; headers: Readonly<Record<string, string>> },
+): Promise<Response> {
   let url = new URL(start);
+  let sent: Readonly<Record<string, string>> = headers;
   for (let hop = 0; hop <= mostRedirects; hop += 1) {
-    const response = await fetch(url, { redirect: "manual", signal, headers: { accept: "*/*" } });
+    const response = await fetch(url, { redirect: "manual", signal, headers: sent });
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) {
       await response.body?.cancel();
@@ -67,6 +84,7 @@ async function follow(start: string, signal: AbortSignal): Promise<Response> {
       if (isLoopback(next.hostname) && !isLoopback(url.hostname)) {
         throw unreachable(start, "it redirects to this machine");
       }
+      if (next.origin !== url.origin) sent = { accept: headers["accept"] ?? "*/*" };
       url = next;
       continue;
     }
@@ -77,7 +95,7 @@ async function follow(start: string, signal: AbortSignal): Promise<Response> {
   throw unreachable(start, `it redirects more than ${mostRedirects} times`);
 }
 
-function unreachable(url: string, why: string): XcoreError {
+export function unreachable(url: string, why: string): XcoreError {
   return new XcoreError("SOURCE_UNREACHABLE", `${url}: ${why}`, {
     hint: "Check the address and your network, then try again.",
     details: { url },

@@ -8,7 +8,7 @@ import { endStrays } from "./strays.ts";
 import type { GitSource } from "./source.ts";
 
 export interface GitOptions {
-  /** Where the repository may be made; must be new. */
+  /** Where the repository may be made; or one that was made here before. */
   folder: string;
   source: GitSource;
   caps: Caps;
@@ -47,7 +47,7 @@ export class GitRepository {
     const repository = new GitRepository(options);
     const { folder, source } = options;
     await mkdir(join(folder, "objects"), { recursive: true });
-    await mkdir(join(folder, "refs"));
+    await mkdir(join(folder, "refs"), { recursive: true });
     await writeFile(join(folder, "HEAD"), "ref: refs/heads/none\n");
     await repository.configure();
     if (source.protocol === "ssh") {

@@ -1,12 +1,18 @@
 // Fetches one commit of a git repository and writes its files out as they lie in the tree, byte for byte.
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError } from "../../base/error.ts";
-import { suggestion } from "../../base/nearest.ts";
 import { formatSize } from "../../base/units.ts";
+import type { SourceCache } from "./cache.ts";
+import { fullId, objectFormatOf, resolveRef } from "./git-refs.ts";
 import { GitRepository, gitFault, type GitOptions } from "./git-repository.ts";
 import { watchSize } from "./folder-size.ts";
 import type { GitSource } from "./source.ts";
 import type { StagedTree } from "./staged-tree.ts";
+
+export interface FetchOptions extends GitOptions {
+  cache: SourceCache;
+}
 
 export interface GitResult {
   /** Full ids. */
@@ -20,31 +26,34 @@ interface TreeEntry {
   executable: boolean;
 }
 
-const fullId = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const fetchOnly = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none"];
 
 /** Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` for what lies in the repository. */
-export async function fetchGit(options: GitOptions, target: StagedTree): Promise<GitResult> {
-  const { source, caps, folder } = options;
+export async function fetchGit(options: FetchOptions, target: StagedTree): Promise<GitResult> {
+  const { source, caps, cache } = options;
+  const known = source.commit ?? (fullId.test(source.ref ?? "") ? source.ref : undefined);
+  const kept = known === undefined ? undefined : await cache.repository(source.remote, known);
+  const folder = kept ?? options.folder;
   const stop = new AbortController();
   const deadline = AbortSignal.timeout(caps.fetchMs);
   await using watch = watchSize(join(folder, "objects"), caps.transferBytes, () => stop.abort());
   try {
-    const git = await GitRepository.create({
-      ...options,
-      signal: AbortSignal.any([stop.signal, deadline, options.signal]),
-    });
+    const bounded = { ...options, folder, signal: AbortSignal.any([stop.signal, deadline, options.signal]) };
+    const git = await GitRepository.create(bounded);
     options.onProgress("asking for the commit");
-    const wanted = source.commit ?? (await resolveRef(git, source));
-    await git.configure(wanted.length === 64 ? "sha256" : "sha1");
+    const wanted = known ?? (await resolveRef(git, bounded));
+    await git.configure(objectFormatOf(wanted));
     options.onProgress(`fetching ${wanted.slice(0, 12)}`);
-    await fetchCommit(git, source, wanted);
+    if (kept === undefined) await fetchCommit(git, source, wanted);
     const { commit, tree } = await identify(git, source, wanted);
     const entries = await listTree(git, tree, caps.files);
     await fetchBlobs(git, entries);
     await writeOut(git, entries, target);
+    if (kept === undefined) await cache.keepRepository(folder, source.remote, commit);
     return { commit, tree };
   } catch (error) {
+    // What is kept may have been damaged; the next try fetches it anew.
+    if (kept !== undefined) await rm(kept, { recursive: true, force: true });
     options.signal.throwIfAborted();
     if (watch.exceeded) {
       throw new XcoreError(
@@ -64,55 +73,6 @@ export async function fetchGit(options: GitOptions, target: StagedTree): Promise
     }
     throw gitFault(error, source);
   }
-}
-
-async function resolveRef(git: GitRepository, source: GitSource): Promise<string> {
-  const { ref } = source;
-  if (ref !== undefined && fullId.test(ref)) return ref;
-  const names =
-    ref === undefined
-      ? ["HEAD"]
-      : ref.startsWith("refs/")
-        ? [`${ref}^{}`, ref]
-        : [`refs/tags/${ref}^{}`, `refs/tags/${ref}`, `refs/heads/${ref}`];
-  const found = await listRefs(git, names);
-  for (const name of names) {
-    const id = found.get(name);
-    if (id !== undefined) return id;
-  }
-  if (ref === undefined) {
-    throw new XcoreError("SOURCE_INVALID", `${source.url} has no commit yet`, {
-      hint: "Commit the plugin's files first, or name a branch: …#branch",
-    });
-  }
-  return nearestRef(git, source, ref);
-}
-
-async function nearestRef(git: GitRepository, source: GitSource, ref: string): Promise<string> {
-  const all = await listRefs(git, ["refs/heads/*", "refs/tags/*"]);
-  if (/^[0-9a-f]{7,63}$/.test(ref)) {
-    const ids = new Set([...all.values()].filter((id) => id.startsWith(ref)));
-    const [only] = ids;
-    if (ids.size === 1 && only !== undefined) return only;
-    throw new XcoreError("SOURCE_INVALID", `${source.url}: the short commit id '${ref}' can't be looked up`, {
-      hint: "Give the full id (git rev-parse), a branch or a tag.",
-    });
-  }
-  const names = [...all.keys()].map((name) =>
-    name.replace(/^refs\/(heads|tags)\//, "").replace(/\^\{\}$/, ""),
-  );
-  const shown = [...new Set(names)].slice(-20);
-  throw new XcoreError("SOURCE_INVALID", `${source.url} has no branch or tag '${ref}'`, {
-    hint: `Branches and tags: ${suggestion(ref, shown)}`,
-  });
-}
-
-async function listRefs(git: GitRepository, patterns: readonly string[]): Promise<Map<string, string>> {
-  const text = await git.run(["ls-remote", "origin", ...patterns], { maxOutputBytes: 16 * 1024 ** 2 });
-  const lines = text.split("\n").map((line) => line.split("\t"));
-  return new Map(
-    lines.flatMap(([id = "", name]) => (name !== undefined && fullId.test(id) ? [[name, id]] : [])),
-  );
 }
 
 async function fetchCommit(git: GitRepository, source: GitSource, id: string): Promise<void> {

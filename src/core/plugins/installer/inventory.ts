@@ -2,9 +2,9 @@
 import { errorData, type ErrorData } from "../../base/error.ts";
 import type { Config, Permissions } from "../../config/config.ts";
 import { readLock, storeFolder } from "../lock.ts";
-import { originOf } from "./add.ts";
 import { asksOf, type Ask } from "./consent.ts";
 import { knownPlugins } from "./context.ts";
+import { originOf } from "./origin.ts";
 import { notFound } from "./remove.ts";
 import { verifyInstalled } from "./verify.ts";
 

@@ -1,7 +1,7 @@
 // From a source to a plugin that is ready to be put into the store: staged, with its packages, bundled and tried. Changes nothing outside.
 import { relative } from "node:path";
 import type { Manifest } from "../manifest.ts";
-import type { LockedSource } from "../lock.ts";
+import { readLock, type LockedSource } from "../lock.ts";
 import { readManifest } from "../read-manifest.ts";
 import { XcoreError } from "../../base/error.ts";
 import type { Limits } from "../../base/limits.ts";
@@ -26,7 +26,10 @@ export interface PrepareSteps {
 
 export async function prepare(source: Source, workroom: Workroom, steps: PrepareSteps): Promise<Prepared> {
   const { caps, env, signal, onProgress, config } = workroom;
-  const staged = await stage(source, { room: await workroom.room(), caps, env, signal, onProgress });
+  const { scopes = {} } = await readLock(config.workspace);
+  const { workspace, stateFolder } = config;
+  const room = await workroom.room();
+  const staged = await stage(source, { room, workspace, stateFolder, scopes, caps, env, signal, onProgress });
   signal.throwIfAborted();
   const { folder } = staged;
   const manifest = await manifestOf(folder, source);
@@ -72,7 +75,7 @@ async function manifestOf(folder: string, source: Source): Promise<Manifest> {
     return await readManifest(folder);
   } catch (error) {
     if (!(error instanceof XcoreError)) throw error;
-    const from = source.type === "folder" ? source.path : source.url;
+    const from = placeOf(source);
     // Frames name files relative to where the command was given.
     const said = error.message.replaceAll(folder, from).replaceAll(relative(process.cwd(), folder), from);
     throw new XcoreError(error.code, said, {
@@ -82,6 +85,11 @@ async function manifestOf(folder: string, source: Source): Promise<Manifest> {
       details: error.details,
     });
   }
+}
+
+function placeOf(source: Source): string {
+  if (source.type === "npm") return `npm:${source.name}`;
+  return source.type === "folder" ? source.path : source.url;
 }
 
 const isMissing = (error: XcoreError): boolean => error.message.startsWith("there is no plugin.yaml");

@@ -50,7 +50,7 @@ export async function removePlugin(options: RemoveOptions): Promise<Removed> {
     if (entry !== undefined) {
       const { [name]: _, ...plugins } = lock.plugins;
       const before = await lockBytes(config.workspace);
-      await writeLock(config.workspace, { plugins });
+      await writeLock(config.workspace, { ...lock, plugins });
       try {
         unmounted = (await notify()) !== undefined;
       } catch (error) {

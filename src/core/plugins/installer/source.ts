@@ -5,9 +5,10 @@ import { basename, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { XcoreError } from "../../base/error.ts";
 import type { LockedSource } from "../lock.ts";
+import { parseNpmSpec, type NpmSpec } from "./npm-spec.ts";
 import { pathFault } from "./paths.ts";
 
-export type Source = GitSource | TarballSource | FolderSource;
+export type Source = GitSource | NpmSource | TarballSource | FolderSource;
 
 export interface GitSource {
   readonly type: "git";
@@ -29,6 +30,16 @@ export interface TarballSource {
   readonly remote: boolean;
   readonly url: string;
   readonly subfolder: string | undefined;
+  /** Digest it must have; undefined: the first one is taken. */
+  readonly archive?: string;
+}
+
+export interface NpmSource extends NpmSpec {
+  readonly type: "npm";
+  /** What the lock pins; undefined: what the range means now. */
+  readonly locked:
+    | { readonly release: string; readonly registry: string; readonly archive: string }
+    | undefined;
 }
 
 export interface FolderSource {
@@ -46,7 +57,7 @@ export interface SourceContext {
 }
 
 /**
- * `https://…`, `ssh://…`, `git@host:path`, `file://…`, a path; `git+` in front, `//subfolder` and `#ref` behind; `.tgz` and `.tar.gz`.
+ * `https://…`, `ssh://…`, `git@host:path`, `file://…`, `npm:name@range`, a path; `git+` in front, `//subfolder` and `#ref` behind; `.tgz` and `.tar.gz`.
  * Throws `SOURCE_INVALID` on everything else, before anything is run or fetched.
  */
 export async function parseSource(text: string, context: SourceContext): Promise<Source> {
@@ -57,6 +68,7 @@ export async function parseSource(text: string, context: SourceContext): Promise
   if (/^[\w+.-]+::/.test(written)) {
     throw invalid(text, `'${written.split("::")[0]}::' runs a helper program, which is never done`);
   }
+  if (written.startsWith("npm:")) return npmPackage(written, text);
   const asGit = written.startsWith("git+");
   const plain = asGit ? written.slice("git+".length) : written;
   if (plain.startsWith("-")) throw invalid(text, "it begins with '-', as an option does");
@@ -87,6 +99,10 @@ export async function sourceOfLock(locked: LockedSource, workspace: string): Pro
   if (locked.type === "folder") {
     return { type: "folder", folder: resolve(workspace, locked.path), path: locked.path };
   }
+  if (locked.type === "npm") {
+    const { name, range, release, registry, archive } = locked;
+    return { type: "npm", name, range, locked: { release, registry, archive } };
+  }
   const context = { cwd: workspace, workspace };
   const source = await parseSource(locked.type === "git" ? `git+${locked.url}` : locked.url, context);
   const { subfolder } = locked;
@@ -103,7 +119,15 @@ export async function sourceOfLock(locked: LockedSource, workspace: string): Pro
   if (source.type === "git" && locked.type === "git") {
     return { ...source, subfolder, ref: locked.ref, commit: locked.commit };
   }
-  return { ...source, subfolder } as TarballSource;
+  const archive = locked.type === "tarball" ? locked.archive : undefined;
+  return { ...source, subfolder, ...(archive === undefined ? {} : { archive }) } as TarballSource;
+}
+
+function npmPackage(written: string, text: string): NpmSource {
+  const spec = parseNpmSpec(written.slice("npm:".length));
+  if (typeof spec === "string")
+    throw invalid(text, spec, "Write npm:name, npm:@scope/name or npm:name@^1.2.0.");
+  return { type: "npm", ...spec, locked: undefined };
 }
 
 function isScpLike(text: string): boolean {
@@ -253,10 +277,12 @@ function missing(plain: string, options: LocalOptions): XcoreError {
   const slug = /^(?:github\.com\/|github:)?([\w-]+\/[\w.-]+)$/.exec(plain)?.[1];
   const hint =
     slug === undefined
-      ? "Give a git address (https://…, git@host:path), a .tgz archive or a folder; npm names are not looked up."
+      ? `Give a git address (https://…, git@host:path), a .tgz archive or a folder; an npm package is written npm:${npmLike(plain)}.`
       : `If you mean a repository, write its address: https://github.com/${slug}`;
   return invalid(text, `there is no file or folder '${basename(plain)}' here`, hint);
 }
+
+const npmLike = (plain: string): string => (typeof parseNpmSpec(plain) === "string" ? "name" : plain);
 
 function invalid(text: string, why: string, hint?: string): XcoreError {
   return new XcoreError("SOURCE_INVALID", `'${text.slice(0, 200)}' can't be installed from: ${why}`, {

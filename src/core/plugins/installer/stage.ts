@@ -4,17 +4,25 @@ import { join } from "node:path";
 import { XcoreError } from "../../base/error.ts";
 import type { LockedSource } from "../lock.ts";
 import { manifestFile } from "../read-manifest.ts";
+import { SourceCache } from "./cache.ts";
 import type { Caps } from "./caps.ts";
 import { download } from "./download.ts";
 import { copyFolder } from "./folder.ts";
 import { fetchGit } from "./git.ts";
-import type { GitSource, Source, TarballSource } from "./source.ts";
+import { anotherDigest, fetchNpm } from "./npm.ts";
+import type { GitSource, NpmSource, Source, TarballSource } from "./source.ts";
 import { StagedTree } from "./staged-tree.ts";
 import { unpackTarball } from "./tarball.ts";
 
 export interface StageOptions {
   /** An empty folder that whatever is needed may be put into. */
   room: string;
+  /** The project's folder: its .npmrc is in force. */
+  workspace: string;
+  /** The project's `.xcore/`: what was fetched is kept below it. */
+  stateFolder: string;
+  /** The registry each npm scope was approved from. */
+  scopes: Readonly<Record<string, string>>;
   caps: Caps;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -33,6 +41,8 @@ export async function stage(source: Source, options: StageOptions): Promise<Stag
   switch (source.type) {
     case "git":
       return { folder, source: await stageGit(source, folder, options) };
+    case "npm":
+      return { folder, source: await stageNpm(source, folder, options) };
     case "tarball":
       return { folder, source: await stageTarball(source, folder, options) };
     case "folder":
@@ -44,13 +54,20 @@ export async function stage(source: Source, options: StageOptions): Promise<Stag
 async function stageGit(source: GitSource, folder: string, options: StageOptions): Promise<LockedSource> {
   const { room, caps, env, signal, onProgress } = options;
   const repository = join(room, "repository");
+  const cache = new SourceCache(options.stateFolder);
   const { commit, tree } = await fetchGit(
-    { folder: repository, source, caps, env, signal, onProgress },
+    { folder: repository, source, caps, env, signal, onProgress, cache },
     new StagedTree(folder, caps),
   );
-  await rm(repository, { recursive: true, force: true });
   const { url, ref, subfolder } = source;
   return { type: "git", url, ref, subfolder, commit, tree };
+}
+
+async function stageNpm(source: NpmSource, folder: string, options: StageOptions): Promise<LockedSource> {
+  const { caps } = options;
+  const fetched = await fetchNpm(source, { ...options, cache: new SourceCache(options.stateFolder) });
+  await unpack({ file: fetched.file, label: `npm:${source.name}`, caps }, undefined, folder, options);
+  return fetched.source;
 }
 
 async function stageTarball(
@@ -58,24 +75,49 @@ async function stageTarball(
   folder: string,
   options: StageOptions,
 ): Promise<LockedSource> {
-  const { room, caps, signal, onProgress } = options;
+  const { caps } = options;
   const { location, url, subfolder } = source;
-  const file = source.remote ? join(room, "archive.tgz") : location;
-  if (source.remote) await download({ url: location, file, caps, signal, onProgress });
+  if (!source.remote) {
+    await unpack({ file: location, label: url, caps }, subfolder, folder, options);
+    return { type: "tarball", url, subfolder };
+  }
+  const { file, archive } = await remoteArchive(source, options);
+  await unpack({ file, label: url, caps }, subfolder, folder, options);
+  return { type: "tarball", url, subfolder, archive };
+}
+
+async function remoteArchive(
+  { location, url, archive: expected }: TarballSource,
+  { room, caps, signal, onProgress, stateFolder }: StageOptions,
+): Promise<{ file: string; archive: string }> {
+  const cache = new SourceCache(stateFolder);
+  const known = expected === undefined ? undefined : await cache.archive(expected);
+  if (expected !== undefined && known !== undefined) return { file: known, archive: expected };
+  const fetched = join(room, "archive.tgz");
+  const archive = await download({ url: location, file: fetched, caps, signal, onProgress });
+  if (expected !== undefined && archive !== expected) throw anotherDigest(url, location);
+  return { file: await cache.keepArchive(fetched, archive), archive };
+}
+
+async function unpack(
+  archive: { file: string; label: string; caps: Caps },
+  subfolder: string | undefined,
+  folder: string,
+  { room, caps, onProgress }: StageOptions,
+): Promise<void> {
   onProgress("unpacking");
   const unpacked = join(room, "unpacked");
   await mkdir(unpacked);
-  await unpackTarball({ file, label: url, caps }, new StagedTree(unpacked, caps));
+  await unpackTarball(archive, new StagedTree(unpacked, caps));
   const top = await topFolder(unpacked);
   const root = subfolder === undefined ? top : join(top, subfolder);
   if ((await stat(root).catch(() => undefined))?.isDirectory() !== true) {
-    throw new XcoreError("SOURCE_INVALID", `${url} has no folder '${subfolder}'`, {
+    throw new XcoreError("SOURCE_INVALID", `${archive.label} has no folder '${subfolder}'`, {
       hint: "Check the folder's name behind '//'.",
     });
   }
   await rm(folder, { recursive: true });
   await rename(root, folder);
-  return { type: "tarball", url, subfolder };
 }
 
 // npm pack puts everything under package/, forges under <repository>-<commit>/.

@@ -422,7 +422,7 @@ describe("plugin add, killed with -9", () => {
       else assert.deepEqual((await syncPlugins({ config })).kept, ["notes"]);
       assert.equal(await oldOrNew(project), "new");
       assert.equal(existsSync(join(project.config.stateFolder, "staging")), false);
-      assert.deepEqual(readdirSync(project.config.stateFolder).sort(), ["install.mutex", "store"]);
+      assert.deepEqual(readdirSync(project.config.stateFolder).sort(), ["cache", "install.mutex", "store"]);
     });
   }
 

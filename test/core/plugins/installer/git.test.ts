@@ -7,6 +7,7 @@ import {
   readFileSync,
   readdirSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -14,6 +15,7 @@ import {
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { SourceCache } from "../../../../src/core/plugins/installer/cache.ts";
 import { defaultCaps, type Caps } from "../../../../src/core/plugins/installer/caps.ts";
 import { fetchGit, type GitResult } from "../../../../src/core/plugins/installer/git.ts";
 import { parseSource, type GitSource } from "../../../../src/core/plugins/installer/source.ts";
@@ -56,6 +58,7 @@ describe("fetching a commit", () => {
     git(repository, "tag", "-a", "v1.0.0", "-m", "one");
     git(repository, "branch", "feature/x");
     commit(repository, { "second.txt": "2" });
+    commit(repository, { "third.txt": "3" });
     git(repository, "config", "uploadpack.allowFilter", "true");
   });
   after(async () => {
@@ -65,7 +68,7 @@ describe("fetching a commit", () => {
 
   async function fetchFrom(
     text: string,
-    options: { caps?: Partial<Caps>; env?: NodeJS.ProcessEnv; commit?: string } = {},
+    options: { caps?: Partial<Caps>; env?: NodeJS.ProcessEnv; commit?: string; state?: string } = {},
   ): Promise<Fetched> {
     const parsed = await parseSource(text, { cwd: project.folder, workspace: project.folder });
     assert.equal(parsed.type, "git");
@@ -86,6 +89,7 @@ describe("fetching a commit", () => {
         env: options.env ?? process.env,
         signal: new AbortController().signal,
         onProgress: () => undefined,
+        cache: new SourceCache(options.state ?? join(room, "state")),
       },
       new StagedTree(folder, caps),
     );
@@ -111,6 +115,7 @@ describe("fetching a commit", () => {
         "plugin.yaml",
         "second.txt",
         "text.txt",
+        "third.txt",
       ]);
       assert.deepEqual([...readFileSync(join(folder, "binary.dat"))], [0, 255, 10, 13, 10, 128]);
       assert.equal(readFileSync(join(folder, "text.txt"), "utf8"), "line $Id$\n");
@@ -127,11 +132,40 @@ describe("fetching a commit", () => {
     }
   });
 
+  test("finds a short id of any commit, and says when there is none or more than one", async () => {
+    const middle = git(project.place("served/notes"), "rev-parse", "HEAD~1");
+    for (const [by, address] of addresses()) {
+      assert.equal((await fetchFrom(`${address}#${middle.slice(0, 9)}`)).commit, middle, by);
+      await assert.rejects(
+        fetchFrom(`${address}#0000000000`),
+        { code: "SOURCE_INVALID", message: /has no commit '0000000000…'/ },
+        by,
+      );
+    }
+  });
+
+  test("needs no network for a commit that was fetched before, and fetches anew what is damaged", async () => {
+    const state = project.place("state");
+    const asked = (): number => server.requests.length;
+    const { commit: id } = await fetchFrom(`${server.url}/notes`, { state });
+    const before = asked();
+    const again = await fetchFrom(`${server.url}/notes#${id}`, { state });
+    assert.deepEqual([again.commit, asked()], [id, before]);
+    assert.ok(readdirSync(again.folder).includes("big.dat"));
+    const [kept = ""] = readdirSync(join(state, "cache/git"));
+    rmSync(join(state, "cache/git", kept, "objects/pack"), { recursive: true });
+    mkdirSync(join(state, "cache/git", kept, "objects/pack"));
+    await assert.rejects(fetchFrom(`${server.url}/notes#${id}`, { state }));
+    assert.equal((await fetchFrom(`${server.url}/notes#${id}`, { state })).commit, id);
+    assert.ok(asked() > before);
+  });
+
   test("takes a subfolder alone, and fetches the contents of nothing else", async () => {
     const { folder, tree } = await fetchFrom(`${server.url}/notes//inner/plugin`);
     assert.deepEqual(readdirSync(folder), ["plugin.yaml"]);
     assert.equal(tree, git(project.place("served/notes"), "rev-parse", "HEAD:inner/plugin"));
-    const packs = join(folder, "../repository/objects/pack");
+    const kept = join(folder, "../state/cache/git");
+    const packs = join(kept, readdirSync(kept)[0] ?? "", "objects/pack");
     const bytes = readdirSync(packs).reduce((sum, name) => sum + statSync(join(packs, name)).size, 0);
     assert.ok(bytes < 20_000, `${bytes} bytes were fetched of a repository with 300 KB`);
   });

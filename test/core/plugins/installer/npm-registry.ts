@@ -32,35 +32,51 @@ function pack(files: Readonly<Record<string, string>>): Buffer {
   return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]));
 }
 
-export async function openRegistry(packages: Readonly<Record<string, Package>>): Promise<Registry> {
+export interface RegistryOptions {
+  /** `Bearer …` that is needed. */
+  authorization?: string;
+  /** Changes a tarball as it is sent. */
+  tamper?: (tarball: Buffer) => Buffer;
+}
+
+/** Several releases of one package: the last is the newest. */
+export async function openRegistry(
+  packages: Readonly<Record<string, Package | readonly Package[]>>,
+  options: RegistryOptions = {},
+): Promise<Registry> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? "/").slice(1);
     requests.push(path);
+    if (options.authorization !== undefined && request.headers.authorization !== options.authorization) {
+      response.writeHead(401).end("{}");
+      return;
+    }
     const name = path.replace(/\/-\/.*$/, "");
-    const found = packages[name];
-    if (found === undefined) {
+    const releases = [packages[name] ?? []].flat();
+    const latest = releases.at(-1);
+    if (latest === undefined) {
       response.writeHead(404).end("{}");
       return;
     }
-    const manifest = {
-      name,
-      version: found.version,
-      ...(JSON.parse(found.files["package.json"] ?? "{}") as object),
-    };
-    const tarball = pack({ ...found.files, "package.json": JSON.stringify(manifest) });
+    const served = releases.map((found) => releaseOf(name, found));
     if (path.endsWith(".tgz")) {
-      response.end(tarball);
+      const found = served.find(({ manifest }) => path.endsWith(`-${manifest.version}.tgz`));
+      if (found === undefined) response.writeHead(404).end();
+      else response.end(options.tamper?.(found.tarball) ?? found.tarball);
       return;
     }
-    const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
-    const dist = { tarball: `${url}/${name}/-/${name}-${found.version}.tgz`, integrity };
+    const versions = served.map(({ manifest, tarball }) => {
+      const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
+      const dist = { tarball: `${url}/${name}/-/${name}-${manifest.version}.tgz`, integrity };
+      return [manifest.version, { ...manifest, dist }];
+    });
     response.setHeader("content-type", "application/json");
     response.end(
       JSON.stringify({
         name,
-        "dist-tags": { latest: found.version },
-        versions: { [found.version]: { ...manifest, dist } },
+        "dist-tags": { latest: latest.version },
+        versions: Object.fromEntries(versions) as object,
       }),
     );
   });
@@ -76,4 +92,13 @@ export async function openRegistry(packages: Readonly<Record<string, Package>>):
       await once(server, "close");
     },
   };
+}
+
+function releaseOf(name: string, found: Package) {
+  const manifest = {
+    name,
+    version: found.version,
+    ...(JSON.parse(found.files["package.json"] ?? "{}") as object),
+  };
+  return { manifest, tarball: pack({ ...found.files, "package.json": JSON.stringify(manifest) }) };
 }

@@ -1,6 +1,6 @@
 // Archives, good and hostile, by path and over HTTP.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Header } from "tar";
 import { defaultCaps, type Caps } from "../../../../src/core/plugins/installer/caps.ts";
-import { parseSource } from "../../../../src/core/plugins/installer/source.ts";
+import { parseSource, type TarballSource } from "../../../../src/core/plugins/installer/source.ts";
 import { stage } from "../../../../src/core/plugins/installer/stage.ts";
 import { makeProject, type Project } from "./workspace.ts";
 
@@ -61,6 +61,9 @@ describe("an archive", () => {
     mkdirSync(room);
     const staged = await stage(source, {
       room,
+      workspace: project.folder,
+      stateFolder: project.config.stateFolder,
+      scopes: {},
       caps: { ...defaultCaps, ...caps },
       env: process.env,
       signal: new AbortController().signal,
@@ -199,6 +202,39 @@ describe("an archive", () => {
         else response.writeHead(302, { location: "/a.tgz" }).end();
       };
       assert.deepEqual(readdirSync(await unpack(`${url}/old.tgz`)), ["plugin.yaml"]);
+    });
+
+    test("is pinned by its digest: another one is refused, and one that is known needs no network", async () => {
+      let content = archive([ok]);
+      let asked = 0;
+      answer = (_, response) => {
+        asked += 1;
+        response.end(content);
+      };
+      const options = {
+        workspace: project.folder,
+        stateFolder: project.place("state"),
+        scopes: {},
+        caps: defaultCaps,
+        env: process.env,
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      };
+      const fetched = async (archive?: string) => {
+        const room = project.place(`room-${(made += 1)}`);
+        mkdirSync(room);
+        const parsed = await parseSource(`${url}/a.tgz`, { cwd: project.folder, workspace: project.folder });
+        const source = { ...(parsed as TarballSource), ...(archive === undefined ? {} : { archive }) };
+        return stage(source, { ...options, room });
+      };
+      const { source } = await fetched();
+      assert.ok(source.type === "tarball" && source.archive !== undefined);
+      assert.match(source.archive, /^sha512-/);
+      content = archive([ok, { path: "more.txt", content: "x" }]);
+      assert.deepEqual(readdirSync((await fetched(source.archive)).folder), ["plugin.yaml"]);
+      assert.equal(asked, 1);
+      rmSync(project.place("state"), { recursive: true });
+      await assert.rejects(fetched(source.archive), { code: "LOCK_MISMATCH", message: /another digest/ });
     });
 
     test("is refused when it is larger than the cap, whatever its length header says", async () => {
