@@ -10,6 +10,8 @@ import { databaseFacade } from "./facades/database.ts";
 import type { Ask } from "./facades/facade.ts";
 import type { HostLink } from "./host-link.ts";
 import type { Cache, Database, Jobs, Log } from "./plugin-api.ts";
+import type { SafeMap } from "./primordials.ts";
+import type { SchemaCheck } from "./schema-check.ts";
 import type { AbortSignal } from "./web/abort.ts";
 import { makeFetch, type Fetch } from "./web/fetch.ts";
 import { parsePairs } from "./web/form.ts";
@@ -24,6 +26,8 @@ export interface Plugin {
   readonly link: HostLink;
   /** Values that cache.getOrSet is making. */
   readonly making: Map<string, Promise<unknown>>;
+  /** How the payloads of the events it publishes are checked, by name; filled when its definition has been read. */
+  readonly payloads: SafeMap<string, SchemaCheck>;
 }
 
 /** Throws `PERMISSION_UNDECLARED` unless the manifest asks for it and the installation approved it. */
@@ -78,7 +82,7 @@ export class Context {
   }
 
   get events(): ReturnType<typeof eventsFacade> {
-    return eventsFacade(this.#ask("events"));
+    return eventsFacade(this.#ask("events"), this.#plugin.payloads);
   }
 
   get call(): ReturnType<typeof callFacade> {

@@ -1,19 +1,23 @@
 // Reads what `definePlugin` was given: checked once, compiled, and described as data for the core.
 import type { GuestDescription, JobDescription } from "../wire/guest-calls.ts";
-import type { Json } from "../wire/json.ts";
-import { XcoreError } from "./errors.ts";
-import { describeInput, inputCheck, type InputCheck } from "./input.ts";
+import { readAction, type Action } from "./action.ts";
+import {
+  checkName,
+  entriesOf,
+  fault,
+  functionOf,
+  kindOf,
+  lifeHandler,
+  methodOf,
+  rejectUnknown,
+  tableOf,
+  type Fields,
+  type Handler,
+  type LifeHandler,
+} from "./definition-parts.ts";
 import { SafeMap } from "./primordials.ts";
 import { Router } from "./router.ts";
-
-export type Handler = (subject: unknown, ctx: object) => unknown;
-
-export type LifeHandler = (ctx: object) => unknown;
-
-export interface Action {
-  check: InputCheck;
-  run: Handler;
-}
+import { describeSchema, schemaCheck, type SchemaCheck } from "./schema-check.ts";
 
 export interface EventHandler {
   pattern: string;
@@ -27,18 +31,17 @@ export interface Definition {
   actions: SafeMap<string, Action>;
   jobs: SafeMap<string, Handler>;
   events: readonly EventHandler[];
+  /** By the name of the event it publishes. */
+  payloads: SafeMap<string, SchemaCheck>;
   start: LifeHandler | undefined;
   stop: LifeHandler | undefined;
   description: GuestDescription;
 }
 
-type Fields = Record<string, unknown>;
-
-const members = ["routes", "fetch", "actions", "jobs", "events", "start", "stop"];
+const members = ["routes", "fetch", "actions", "jobs", "publishes", "events", "start", "stop"];
 const jobMembers = ["every", "cron", "timezone", "concurrency", "retries", "backoff", "run"];
-const actionMembers = ["description", "input", "run"];
-const namePattern = /^[A-Za-z][\w.-]{0,99}$/;
 // The same form as the core's events service takes: "user.created", "user.*", "*".
+const eventName = /^[\w-]+(?:\.[\w-]+)*$/;
 const eventPattern = /^(?:\*|[\w-]+(?:\.[\w-]+)*(?:\.\*)?)$/;
 
 /** `exported` is the default export of the plugin's entry. Throws `PLUGIN_DEFINITION` naming the member at fault. */
@@ -46,7 +49,12 @@ export function readDefinition(exported: unknown): Definition {
   const fields = tableOf(exported, "the entry's default export", "export default definePlugin({ … })");
   rejectUnknown(fields, members, "definePlugin");
   const routes = new Router<Handler>();
-  const description = { routes: [] as string[], actions: {} as Fields, jobs: {} as Fields };
+  const description = {
+    routes: [] as string[],
+    actions: {} as Fields,
+    jobs: {} as Fields,
+    publishes: {} as Fields,
+  };
   for (const [route, handler] of entriesOf(fields, "routes")) {
     routes.add(route, functionOf(handler, `routes["${route}"]`));
     description.routes.push(route);
@@ -72,6 +80,18 @@ export function readDefinition(exported: unknown): Definition {
     }
     return { pattern, run: functionOf(run, `events["${pattern}"]`) };
   });
+  const payloads = new SafeMap<string, SchemaCheck>();
+  for (const [name, schema] of entriesOf(fields, "publishes")) {
+    const where = `publishes["${name}"]`;
+    if (!eventName.test(name)) throw fault(where, `expected an event's name: "user.created"`);
+    if (schema === undefined) throw fault(where, "expected a schema, got nothing");
+    payloads.set(
+      name,
+      schemaCheck(schema, { subject: `event '${name}'`, what: "payload", code: "INPUT_INVALID" }),
+    );
+    const payload = describeSchema(schema, "output");
+    description.publishes[name] = payload === undefined ? {} : { payload };
+  }
   const fetch = fields["fetch"] === undefined ? undefined : methodOf(fields, "fetch", "definePlugin");
   return {
     routes,
@@ -79,6 +99,7 @@ export function readDefinition(exported: unknown): Definition {
     actions,
     jobs,
     events,
+    payloads,
     start: lifeHandler(fields, "start"),
     stop: lifeHandler(fields, "stop"),
     description: {
@@ -87,6 +108,7 @@ export function readDefinition(exported: unknown): Definition {
       actions: description.actions as GuestDescription["actions"],
       jobs: description.jobs as GuestDescription["jobs"],
       events: events.map(({ pattern }) => pattern),
+      publishes: description.publishes as GuestDescription["publishes"],
     },
   };
 }
@@ -94,28 +116,6 @@ export function readDefinition(exported: unknown): Definition {
 /** Whether an event of this name goes to a handler with this pattern. */
 export function matchesEvent(pattern: string, name: string): boolean {
   return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
-}
-
-function readAction(name: string, given: unknown): { action: Action; data: Fields } {
-  const where = `actions.${name}`;
-  checkName(name, where);
-  const fields = tableOf(given, where, "{ input: schema, run(input, ctx) { … } }");
-  rejectUnknown(fields, actionMembers, where);
-  const { input, description } = fields;
-  if (description !== undefined && typeof description !== "string") {
-    throw fault(`${where}.description`, `expected text, got ${kindOf(description)}`);
-  }
-  const schema = describeInput(input);
-  return {
-    action: {
-      check: inputCheck(input, `action '${name}'`),
-      run: methodOf(fields, "run", where),
-    },
-    data: {
-      ...(schema === undefined ? {} : { input: schema as Json }),
-      ...(description === undefined ? {} : { description }),
-    },
-  };
 }
 
 function readJob(name: string, given: unknown): { run: Handler; data: JobDescription } {
@@ -154,57 +154,4 @@ function readJob(name: string, given: unknown): { run: Handler; data: JobDescrip
     throw fault(`${where}.timezone`, "a time zone only means something beside 'cron'");
   }
   return { run: methodOf(fields, "run", where), data };
-}
-
-function entriesOf(fields: Fields, key: string): [string, unknown][] {
-  const value = fields[key];
-  return value === undefined ? [] : Object.entries(tableOf(value, key, "{ … }"));
-}
-
-function tableOf(value: unknown, where: string, expected: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw fault(where, `expected ${expected}, got ${kindOf(value)}`);
-  }
-  return value as Fields;
-}
-
-function methodOf(fields: Fields, key: string, where: string): Handler {
-  const method = functionOf(fields[key], `${where}.${key}`);
-  return (subject, ctx) => method.call(fields, subject, ctx);
-}
-
-function functionOf(value: unknown, where: string): Handler {
-  if (typeof value !== "function") throw fault(where, `expected a function, got ${kindOf(value)}`);
-  return value as Handler;
-}
-
-function lifeHandler(fields: Fields, key: string): LifeHandler | undefined {
-  if (fields[key] === undefined) return undefined;
-  const method = functionOf(fields[key], `definePlugin.${key}`) as unknown as LifeHandler;
-  return (ctx) => method.call(fields, ctx);
-}
-
-function rejectUnknown(fields: Fields, known: readonly string[], where: string): void {
-  const unknown = Object.keys(fields).find((key) => !known.includes(key));
-  if (unknown !== undefined)
-    throw fault(where, `there is no member '${unknown}'; known: ${known.join(", ")}`);
-}
-
-function checkName(name: string, where: string): void {
-  if (!namePattern.test(name)) {
-    throw fault(
-      where,
-      "a name begins with a letter and holds letters, digits, '.', '_' and '-', at most 100",
-    );
-  }
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "a list";
-  return value === undefined ? "nothing" : `${typeof value === "object" ? "an" : "a"} ${typeof value}`;
-}
-
-function fault(where: string, why: string): XcoreError {
-  return new XcoreError("PLUGIN_DEFINITION", `${where}: ${why}`);
 }

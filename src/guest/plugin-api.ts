@@ -23,11 +23,30 @@ export type Permitted<Permission extends string, Facility> =
 /** The plugin's options, as the schema under `config` in plugin.yaml describes them. */
 export type Config = Readonly<FromSchema<Member<"config", { type: "object"; properties: {} }>>>;
 
+/** The patterns of events it may publish. */
+export type PublishPattern = Member<"publish", never>;
+
 /** The patterns of events it may handle. */
 export type SubscribePattern = Member<"subscribe", never>;
 
-/** What every handler is given beside its subject. It belongs to one call. */
-export interface Context {
+/** What an action's `run` or a publisher has to give, from its schema: the form before the schema's own changes. */
+export type GivenTo<Schema> = unknown extends Schema
+  ? unknown
+  : Schema extends { readonly "~standard": { readonly types?: infer Types } }
+    ? NonNullable<Types> extends { readonly input: infer Given }
+      ? Unwritten<Given>
+      : unknown
+    : Unwritten<FromSchema<Schema>>;
+
+/** Readonly, six levels deep: what is only read may be either. */
+type Unwritten<Value, Depth extends readonly 0[] = []> = Depth["length"] extends 6
+  ? Value
+  : Value extends object
+    ? { readonly [Key in keyof Value]: Unwritten<Value[Key], [...Depth, 0]> }
+    : Value;
+
+/** What every handler is given beside its subject. It belongs to one call. `Payloads`: the schemas under `publishes`. */
+export interface Context<Payloads = {}> {
   readonly plugin: { readonly name: string; readonly version: string };
   readonly config: Config;
   readonly log: Log;
@@ -36,7 +55,7 @@ export interface Context {
   readonly db: Permitted<"database", Database>;
   readonly cache: Permitted<"cache", Cache>;
   readonly jobs: Permitted<"jobs", Jobs>;
-  readonly events: Permitted<"events", Events>;
+  readonly events: Permitted<"events", Events<Payloads>>;
   /** Runs an action of another plugin: `call("mailer.send", { to, text })`. */
   readonly call: Permitted<"call", CallAction>;
   /** As the global `fetch`, ended together with the call. */
@@ -44,14 +63,14 @@ export interface Context {
   readonly secrets: Permitted<"secrets", Secrets>;
 }
 
-export interface RequestContext extends Context {
+export interface RequestContext<Payloads = {}> extends Context<Payloads> {
   /** Values of the route's `:names`, decoded; `*` is the rest of the path. */
   readonly params: Readonly<Record<string, string>>;
   /** The URL's query; of a name that stands there twice the first value. */
   readonly query: Readonly<Record<string, string | undefined>>;
 }
 
-export interface JobContext extends Context {
+export interface JobContext<Payloads = {}> extends Context<Payloads> {
   readonly job: {
     readonly id: string;
     readonly name: string;
@@ -143,9 +162,24 @@ export interface EnqueueOptions {
   priority?: number;
 }
 
-export interface Events {
-  /** To whoever handles the event now; at most once, nothing is kept. */
-  publish(name: Member<"publish", never>, payload?: unknown): Promise<void>;
+export interface Events<Payloads = {}> {
+  /**
+   * To whoever handles the event now; at most once, nothing is kept. With `durable` through the job queue: at least once,
+   * also to who is away for the moment. Rejects with `INPUT_INVALID` what the event's schema under `publishes` refuses.
+   */
+  publish<Name extends Member<"publish", never>>(
+    name: Name,
+    ...given: Name extends keyof Payloads
+      ? [payload: GivenTo<Payloads[Name]>, options?: PublishOptions]
+      : [payload?: unknown, options?: PublishOptions]
+  ): Promise<void>;
+}
+
+export interface PublishOptions {
+  /** Events of one key reach a handler one at a time and in order; those of different keys may overtake each other. */
+  key?: string;
+  /** Kept until it is handled, tried again when a handler fails; in no order. Default false. */
+  durable?: boolean;
 }
 
 export type CallAction = <Result = Json>(action: Member<"call", never>, input?: unknown) => Promise<Result>;

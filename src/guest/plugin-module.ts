@@ -4,9 +4,11 @@ import type {
   Context,
   EventDelivery,
   FromSchema,
+  GivenTo,
   JobContext,
   Json,
   Permitted,
+  PublishPattern,
   RequestContext,
   SubscribePattern,
   Undeclared,
@@ -18,7 +20,7 @@ export type * from "./types/web.ts";
 /** Result of a handler: a Response; text; anything JSON can say; or nothing, which is 204. */
 export type Answer = unknown;
 
-export type RouteHandler = (request: Request, ctx: RequestContext) => Answer;
+export type RouteHandler<Payloads = {}> = (request: Request, ctx: RequestContext<Payloads>) => Answer;
 
 /** zod, valibot and others. https://standardschema.dev */
 export interface StandardSchema<Output = unknown> {
@@ -39,14 +41,27 @@ export type InputOf<Schema> = unknown extends Schema
       : unknown
     : FromSchema<Schema>;
 
-export interface Action<Schema> {
+export interface Action<Schema, Output, Payloads = {}> {
   description?: string;
   /** JSON Schema or Standard Schema; the input is checked before `run`. */
   input?: Schema;
-  run(input: InputOf<Schema>, ctx: Context): unknown;
+  /** The same for what `run` gives. */
+  output?: Output;
+  /** Names of the plugins that may call it. Default: every plugin whose plugin.yaml says so. */
+  callers?: readonly string[];
+  /** Running it twice does no more than once: a call that failed on the way is tried again. Default false. */
+  idempotent?: boolean;
+  run(input: InputOf<Schema>, ctx: Context<Payloads>): GivenTo<Output> | Promise<GivenTo<Output>>;
 }
 
-export interface Job {
+type Actions<Inputs, Outputs, Payloads> = {
+  readonly [Name in keyof Inputs]: Action<Inputs[Name], Outputs[Name & keyof Outputs], Payloads>;
+} & {
+  // A second look at the same members, from which the schemas of the outputs are inferred.
+  readonly [Name in keyof Outputs]: { output?: Outputs[Name] };
+};
+
+export interface Job<Payloads = {}> {
   /** A human interval: "1 hour". */
   every?: string;
   /** Five fields: "0 4 * * 1". */
@@ -59,34 +74,47 @@ export interface Job {
   retries?: number;
   /** How long they wait: 1 s, 2 s, 4 s … at most 10 minutes, a fifth more or less, unless it says otherwise. */
   backoff?: JobBackoff;
-  run(data: Json, ctx: JobContext): unknown;
+  run(data: Json, ctx: JobContext<Payloads>): unknown;
 }
 
-/** Only events that plugin.yaml subscribes to. */
-export type EventHandlers = [SubscribePattern] extends [never]
-  ? Undeclared<"events.subscribe">
-  : { readonly [Pattern in SubscribePattern]?: (event: EventDelivery, ctx: Context) => unknown };
+/** Only events that plugin.yaml may publish. */
+export type Publishes<Payloads> = [PublishPattern] extends [never]
+  ? Undeclared<"events.publish">
+  : { readonly [Name in keyof Payloads]: Payloads[Name] } & {
+      readonly [
+        Name in keyof Payloads as Name extends PublishPattern ? never : Name
+      ]: Undeclared<"events.publish">;
+    };
 
-export interface PluginDefinition<Inputs> {
+/** Only events that plugin.yaml subscribes to. */
+export type EventHandlers<Payloads = {}> = [SubscribePattern] extends [never]
+  ? Undeclared<"events.subscribe">
+  : { readonly [Pattern in SubscribePattern]?: (event: EventDelivery, ctx: Context<Payloads>) => unknown };
+
+export interface PluginDefinition<Inputs, Outputs, Payloads> {
   /** "GET /notes/:id"; `*` at the end stands for the rest. HEAD is answered by GET. */
-  routes?: Readonly<Record<string, RouteHandler>>;
+  routes?: Readonly<Record<string, RouteHandler<Payloads>>>;
   /** Whatever no route matches: any web-standard handler, for example a Hono app's `fetch`. */
-  fetch?(request: Request, ctx: RequestContext): Response | Promise<Response>;
+  fetch?(request: Request, ctx: RequestContext<Payloads>): Response | Promise<Response>;
   /** What other plugins and the command line can call. */
-  actions?: { readonly [Name in keyof Inputs]: Action<Inputs[Name]> };
-  jobs?: Permitted<"jobs", Readonly<Record<string, Job>>>;
+  actions?: Actions<Inputs, Outputs, Payloads>;
+  jobs?: Permitted<"jobs", Readonly<Record<string, Job<Payloads>>>>;
+  /** The payloads of the events it publishes: name to JSON Schema or Standard Schema, checked by `ctx.events.publish`. */
+  publishes?: Publishes<Payloads>;
   /** By event name, or a pattern with `*` as its last segment. */
-  events?: EventHandlers;
+  events?: EventHandlers<Payloads>;
   /** Before anything else is asked of the plugin; throwing refuses the load. */
-  start?(ctx: Context): unknown;
+  start?(ctx: Context<Payloads>): unknown;
   /** After the last call; it has two seconds. */
-  stop?(ctx: Context): unknown;
+  stop?(ctx: Context<Payloads>): unknown;
 }
 
 /** Says what a plugin does. The entry's default export. */
-export function definePlugin<const Inputs extends Readonly<Record<string, unknown>> = {}>(
-  definition: PluginDefinition<Inputs>,
-): PluginDefinition<Inputs> {
+export function definePlugin<
+  const Inputs extends Readonly<Record<string, unknown>> = {},
+  const Outputs extends Readonly<Record<string, unknown>> = {},
+  const Payloads extends Readonly<Record<string, unknown>> = {},
+>(definition: PluginDefinition<Inputs, Outputs, Payloads>): PluginDefinition<Inputs, Outputs, Payloads> {
   return definition;
 }
 

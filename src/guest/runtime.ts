@@ -10,7 +10,8 @@ import { errorJson, messageOf, XcoreError } from "./errors.ts";
 import { HostLink } from "./host-link.ts";
 import { makeLog } from "./log.ts";
 import { Outbox } from "./outbox.ts";
-import { freeze, jsonParse, jsonStringify } from "./primordials.ts";
+import { freeze, jsonParse, jsonStringify, SafeMap } from "./primordials.ts";
+import type { SchemaCheck } from "./schema-check.ts";
 import { Timers } from "./timers.ts";
 
 export class Runtime {
@@ -127,6 +128,7 @@ export class Runtime {
       this.outbox.add(`E0\n${errorJson(error)}`);
     } finally {
       holder.__xcore_plugin = {};
+      payloads: new SafeMap<string, SchemaCheck>(),
     }
   }
 }
@@ -136,3 +138,5 @@ function deepFreeze<Value>(value: Value): Value {
   for (const part of Object.values(value)) deepFreeze(part);
   return freeze(value);
 }
+      const { payloads } = this.#plugin;
+      definition.payloads.forEach((check, name) => payloads.set(name, check));

@@ -69,16 +69,29 @@ export interface JobDescription {
 
 /** What `definePlugin` declared, as data. */
 export interface GuestDescription {
+export interface ActionDescription {
+  description?: string;
+  /** JSON Schema of what a caller gives and gets, where they can be had. */
+  input?: Json;
+  output?: Json;
+  /** Plugins that may call it; absent: all that are permitted to. */
+  callers?: readonly string[];
+  /** Running it twice does no more than once: a call that failed on the way may be tried again. */
+  idempotent?: boolean;
+}
+
   /** "GET /notes/:id", in order. */
   routes: readonly string[];
   /** Whether there is a web-standard `fetch` handler behind the routes. */
   fetch: boolean;
-  actions: Readonly<Record<string, { input?: Json; description?: string }>>;
+  actions: Readonly<Record<string, ActionDescription>>;
   jobs: Readonly<Record<string, JobDescription>>;
   /** Event names or patterns with a `*` as the last segment. */
   events: readonly string[];
 }
 
+  /** By the names of events it publishes: the JSON Schema of the payload, where it can be had. */
+  publishes: Readonly<Record<string, { payload?: Json }>>;
 /** An error that leaves the isolate. `code` is a name the guest gives; the core treats all of it as text. */
 export interface GuestError {
   name: string;

@@ -29,7 +29,11 @@ export interface HostCalls {
   /** How far a running job of this plugin is, from 0 to 1. */
   "jobs.progress": { args: { id: string; progress: number; note?: string }; reply: null };
 
-  "events.publish": { args: { name: string; payload: Json }; reply: null };
+  /** `key`: deliveries of one key are in order. `durable`: by the job queue, in no order. */
+  "events.publish": {
+    args: { name: string; payload: Json; key?: string; durable?: boolean };
+    reply: null;
+  };
 
   /** Runs an action of another plugin. */
   "actions.call": { args: { plugin: string; action: string; input: Json }; reply: Json };

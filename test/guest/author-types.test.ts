@@ -135,6 +135,30 @@ suite("an author's types", () => {
         start({ log }) { log.debug("started", { at: new Date() }); },
         stop() {},
       });`,
+    contracts: `
+      import { z } from "zod";
+      export default definePlugin({
+        publishes: {
+          "note.created": z.object({ id: z.number(), tags: z.array(z.string()).default([]) }),
+          "note.gone": { type: "object", required: ["id"], properties: { id: { type: "integer" } } },
+        },
+        actions: {
+          both: {
+            input: z.object({ title: z.string() }),
+            output: z.object({ id: z.number(), at: z.string().default("now") }),
+            callers: ["orders"],
+            idempotent: true,
+            run: async ({ title }, { events }) => {
+              await events.publish("note.created", { id: title.length }, { key: title });
+              return { id: title.length };
+            },
+          },
+          schema: { output: { type: "array", items: { type: "number" } }, run: () => [1, 2] },
+          free: { run: (input, { events }) => events.publish("note.other", new Date(), { durable: true }) },
+        },
+        routes: { "POST /": (request, { events }) => events.publish("note.gone", { id: 1 }) },
+        events: { "team.left": (event, { events }) => events.publish("note.gone", { id: 2 }) },
+      });`,
     hono: `
       import { Hono } from "hono";
       import { cors } from "hono/cors";
@@ -178,6 +202,10 @@ suite("an author's types", () => {
       `export default definePlugin({ events: { "user.created": () => 1 } });`,
       /"user\.created"' does not exist in type 'Undeclared<"events\.subscribe">'/,
     ],
+    publisher: [
+      `export default definePlugin({ publishes: { "note.created": {} } });`,
+      /Undeclared<"events\.publish">/,
+    ],
     job: [
       `export default definePlugin({ jobs: { digest: { run: () => 1 } } });`,
       /'digest' does not exist in type 'Undeclared<"jobs">'/,
@@ -197,6 +225,23 @@ suite("an author's types", () => {
     input: [
       `export default definePlugin({ actions: { a: { input: { type: "object", properties: { n: { type: "number" } } }, run: ({ n }) => n?.trim() } } });`,
       /'trim' does not exist on type 'number'/,
+    ],
+    output: [
+      `export default definePlugin({ actions: { a: { output: { type: "object", required: ["n"], properties: { n: { type: "number" } } }, run: () => ({ n: "1" }) } } });`,
+      /'string' is not assignable to type 'number'/,
+    ],
+    payload: [
+      `export default definePlugin({ publishes: { "note.created": { type: "object", required: ["id"], properties: { id: { type: "number" } } } },
+        routes: { "POST /": (request, { events }) => events.publish("note.created", { id: "1" }) } });`,
+      /'string' is not assignable to type 'number'/,
+    ],
+    noPayload: [
+      `export default definePlugin({ publishes: { "note.created": { type: "string" } }, start: ({ events }) => events.publish("note.created") });`,
+      /Expected 2-3 arguments, but got 1/,
+    ],
+    foreignPayload: [
+      `export default definePlugin({ publishes: { "user.created": { type: "string" } } });`,
+      /Undeclared<"events\.publish">/,
     ],
     node: [route(`return process.env;`), /'process'/],
     nodeImport: [

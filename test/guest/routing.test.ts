@@ -293,6 +293,7 @@ suite("a definition", () => {
       actions: { count: { input: { type: "object" }, description: "Counts." } },
       jobs: { digest: { cron: "0 4 * * *", timezone: "Europe/Berlin", concurrency: 2, retries: 0 } },
       events: ["user.created", "note.*"],
+      publishes: {},
     });
   });
 });

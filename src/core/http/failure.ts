@@ -41,6 +41,7 @@ export function writeFailure(response: ServerResponse, error: unknown, options: 
 // What a plugin was refused, and let fall through to its client.
 const faultsOfPlugins: ReadonlySet<Code> = new Set([
   "ACTION_NOT_FOUND",
+  "CALLER_REFUSED",
   "FETCH_REFUSED",
   "JOB_NOT_FOUND",
   "PERMISSION_NOT_APPROVED",

@@ -196,7 +196,7 @@ export class Revision {
   }
 
   #checkDeclarations(identity: PluginIdentity): void {
-    const { jobs, events } = this.sandbox.description;
+    const { jobs, events, publishes } = this.sandbox.description;
     const undeclared = (permission: string, what: string): XcoreError =>
       new XcoreError(
         "PERMISSION_UNDECLARED",
@@ -211,6 +211,10 @@ export class Revision {
     }
     const foreign = events.find((pattern) => !matchesAny(identity.permissions.events.subscribe, pattern));
     if (foreign !== undefined) throw undeclared("events.subscribe", `handles the event '${foreign}'`);
+    const published = Object.keys(publishes).find(
+      (name) => !matchesAny(identity.permissions.events.publish, name),
+    );
+    if (published !== undefined) throw undeclared("events.publish", `publishes '${published}'`);
   }
 
   #runJob(job: JobRun, signal: AbortSignal): Promise<Json> {

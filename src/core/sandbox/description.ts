@@ -1,22 +1,36 @@
 // What a guest says it declares, checked: it decides what is routed to it, so nothing of it is taken on trust.
-import type { GuestDescription, JobBackoff, JobDescription } from "../../wire/guest-calls.ts";
+import type {
+  ActionDescription,
+  GuestDescription,
+  JobBackoff,
+  JobDescription,
+} from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { isRecord, plainText } from "./guest-text.ts";
 
 const maxEntries = 1000;
 const maxTextLength = 2000;
+/** UTF-16 units of one JSON Schema. */
+const maxSchemaLength = 32_768;
 const routePattern = /^(?:[A-Z]{1,20}|\*) \/[^\s\p{C}]*$/u;
 const namePattern = /^[\w.:*-]{1,200}$/;
 
 /** The description with nothing in it that was not asked for, or the sentence that says what is wrong. */
 export function checkDescription(value: unknown): GuestDescription | string {
   if (!isRecord(value)) return "what definePlugin returned was not described as an object";
-  const { routes, fetch, actions, jobs, events } = value;
+  const { routes, fetch, actions, jobs, events, publishes = {} } = value;
   if (!isTextList(routes, routePattern)) return 'its routes are not a list like "GET /path"';
   if (typeof fetch !== "boolean") return "it does not say whether it has a fetch handler";
   if (!isTable(actions)) return "its actions are not a table of names";
   if (!isTable(jobs)) return "its jobs are not a table of names";
   if (!isTextList(events, namePattern)) return "its events are not a list of names";
+  if (!isTable(publishes)) return "what it publishes is not a table of names";
+  const checkedActions: Record<string, ActionDescription> = {};
+  for (const [name, action] of Object.entries(actions)) {
+    const checked = checkAction(action);
+    if (checked === undefined) return `its action '${name}' is not described as it should be`;
+    checkedActions[name] = checked;
+  }
   const checkedJobs: Record<string, JobDescription> = {};
   for (const [name, job] of Object.entries(jobs)) {
     const checked = checkJob(job);
@@ -26,18 +40,38 @@ export function checkDescription(value: unknown): GuestDescription | string {
   return {
     routes,
     fetch,
-    actions: Object.fromEntries(Object.entries(actions).map(([name, action]) => [name, checkAction(action)])),
+    actions: checkedActions,
     jobs: checkedJobs,
     events,
+    publishes: Object.fromEntries(
+      Object.entries(publishes).map(([name, event]) => [name, checkPayload(event)]),
+    ),
   };
 }
 
-function checkAction(action: Record<string, unknown>): { input?: Json; description?: string } {
-  const { input, description } = action;
-  return {
-    ...(input === undefined ? {} : { input: input as Json }),
-    ...(typeof description === "string" ? { description: plainText(description, maxTextLength) } : {}),
-  };
+function checkAction(action: Record<string, unknown>): ActionDescription | undefined {
+  const { description, callers, idempotent } = action;
+  if (callers !== undefined && !isTextList(callers, namePattern)) return undefined;
+  const checked: ActionDescription = {};
+  if (typeof description === "string") checked.description = plainText(description, maxTextLength);
+  if (callers !== undefined) checked.callers = callers;
+  if (idempotent === true) checked.idempotent = true;
+  for (const side of ["input", "output"] as const) {
+    const schema = schemaOf(action[side]);
+    if (schema !== undefined) checked[side] = schema;
+  }
+  return checked;
+}
+
+function checkPayload(event: Record<string, unknown>): { payload?: Json } {
+  const payload = schemaOf(event["payload"]);
+  return payload === undefined ? {} : { payload };
+}
+
+/** A larger one is enforced where it is, and not known here. */
+function schemaOf(value: unknown): Json | undefined {
+  if (value === undefined || JSON.stringify(value).length > maxSchemaLength) return undefined;
+  return value as Json;
 }
 
 function checkJob(job: Record<string, unknown>): JobDescription | undefined {

@@ -7,7 +7,10 @@ import type { StackMapper } from "./stack.ts";
 // Codes a guest may answer with as its own: they speak of its declarations, its input and what it was refused.
 const ownCodes: ReadonlySet<string> = new Set<Code>([
   "ACTION_NOT_FOUND",
+  "CALLER_REFUSED",
   "CALL_CANCELLED",
+  "CALL_CYCLE",
+  "CIRCUIT_OPEN",
   "DATABASE_ERROR",
   "FETCH_FAILED",
   "FETCH_REFUSED",
@@ -15,6 +18,7 @@ const ownCodes: ReadonlySet<string> = new Set<Code>([
   "JOB_NOT_FOUND",
   "METHOD_NOT_ALLOWED",
   "NOT_FOUND",
+  "OUTPUT_INVALID",
   "PAYLOAD_TOO_LARGE",
   "PERMISSION_NOT_APPROVED",
   "PERMISSION_UNDECLARED",

@@ -1,7 +1,9 @@
 // ctx.jobs, ctx.events, ctx.secrets and ctx.call: each one host call or two.
 import type { Json } from "../../wire/json.ts";
-import type { EnqueueOptions, Jobs } from "../plugin-api.ts";
+import type { EnqueueOptions, Jobs, PublishOptions } from "../plugin-api.ts";
 import { XcoreError } from "../errors.ts";
+import type { SafeMap } from "../primordials.ts";
+import type { SchemaCheck } from "../schema-check.ts";
 import type { Ask } from "./facade.ts";
 
 export function jobsFacade(ask: Ask): Jobs {
@@ -23,10 +25,20 @@ export function jobsFacade(ask: Ask): Jobs {
   };
 }
 
-export function eventsFacade(ask: Ask): { publish(name: string, payload?: unknown): Promise<void> } {
+export function eventsFacade(
+  ask: Ask,
+  payloads: SafeMap<string, SchemaCheck>,
+): { publish(name: string, payload?: unknown, options?: PublishOptions): Promise<void> } {
   return {
-    async publish(name, payload = null) {
-      await ask("events.publish", { name, payload: payload as Json });
+    async publish(name, payload = null, options = {}) {
+      const { key, durable } = options;
+      const check = payloads.get(name);
+      await ask("events.publish", {
+        name,
+        payload: (check === undefined ? payload : await check(payload)) as Json,
+        ...(key === undefined ? {} : { key }),
+        ...(durable === undefined ? {} : { durable }),
+      });
     },
   };
 }

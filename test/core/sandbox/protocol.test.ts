@@ -54,7 +54,8 @@ for (const [name, extra] of Object.entries(descriptions)) {
 
 test("a description keeps what was declared", async () => {
   const declared = `{ routes: ["GET /notes/:id"], actions: { count: { input: { type: "object" } } },
-    jobs: { digest: { every: "1 hour", retries: 2 } }, events: ["user.*"], __proto__: null }`;
+    jobs: { digest: { every: "1 hour", retries: 2 } }, events: ["user.*"],
+    publishes: { "note.created": { payload: true, more: 1 }, "note.gone": {} }, __proto__: null }`;
   const sandbox = await pool.open(rawOptions(`onBoot(r, say, describe) { describe(${declared}); }`));
   assert.deepEqual(sandbox.description, {
     routes: ["GET /notes/:id"],
@@ -62,6 +63,7 @@ test("a description keeps what was declared", async () => {
     actions: { count: { input: { type: "object" } } },
     jobs: { digest: { every: "1 hour", retries: 2 } },
     events: ["user.*"],
+    publishes: { "note.created": { payload: true }, "note.gone": {} },
   });
   await sandbox.close();
 });
