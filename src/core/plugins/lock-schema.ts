@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { namePattern } from "../config/names.ts";
 import { closed, mapOf, permissionsSchema } from "../config/schema-parts.ts";
+import { builtSchema, seenEntrySchema } from "./lock-built.ts";
 
 const hex = (lengths: string, expected: string) =>
   Type.String({ pattern: `^(${lengths})$`, errorMessage: expected });
@@ -34,6 +35,7 @@ const revision = {
   source: sourceSchema,
   integrity: hex("sha256-[0-9a-f]{64}", "a digest such as sha256-… with 64 hexadecimal digits"),
   approved: permissionsSchema("What the installation allowed."),
+  ...builtSchema,
 };
 
 const wentBack = closed(
@@ -61,7 +63,9 @@ const link = closed(
 
 export const lockSchema = closed(
   {
-    version: Type.Literal(1, { errorMessage: "the format version 1" }),
+    version: Type.Enum([1, 2], {
+      errorMessage: "the format version 1 or 2; a higher one was written by a newer xcore: update it here",
+    }),
     plugins: Type.Optional(
       mapOf(
         closed(
@@ -83,6 +87,13 @@ export const lockSchema = closed(
     ),
     links: Type.Optional(
       mapOf(link, { pattern: namePattern, keys: "a plugin name", description: "Linked plugins by name." }),
+    ),
+    seen: Type.Optional(
+      mapOf(seenEntrySchema, {
+        pattern: namePattern,
+        keys: "a plugin name",
+        description: "What was seen of signed plugins; kept after they are removed.",
+      }),
     ),
     scopes: Type.Optional(
       mapOf(place("Address of a registry."), {

@@ -2,6 +2,7 @@
 import type { Permissions } from "../config/config.ts";
 import { permissionsOf } from "../config/permissions.ts";
 import type { Lock, LockEntry, LockedRevision, LockedSource } from "./lock.ts";
+import { builtYaml } from "./lock-built.ts";
 import type { LockYaml, RevisionYaml, SourceYaml } from "./lock-schema.ts";
 
 /** Undefined when the keys of different kinds are mixed or one is missing. */
@@ -45,11 +46,12 @@ function revisionOf(yaml: RevisionYaml): LockedRevision | undefined {
 }
 
 /** The whole file: plugins by name, only what is granted is written. */
-export function lockYaml({ plugins, links = {}, scopes = {} }: Lock): LockYaml {
+export function lockYaml({ plugins, links = {}, scopes = {}, seen = {} }: Lock): LockYaml {
   return {
-    version: 1,
+    version: 2,
     ...(isEmpty(plugins) ? {} : { plugins: sorted(plugins, entryYaml) }),
     ...(isEmpty(links) ? {} : { links: sorted(links, (link) => link) }),
+    ...(isEmpty(seen) ? {} : { seen: sorted(seen, (one) => one) }),
     ...(isEmpty(scopes) ? {} : { scopes: sorted(scopes, (registry) => registry) }),
   };
 }
@@ -71,8 +73,15 @@ function entryYaml(entry: LockEntry): EntryYaml {
   };
 }
 
-function revisionYaml({ version, source, integrity, approved }: LockedRevision): RevisionYaml {
-  return { version, source: sourceYaml(source), integrity, approved: approvedYaml(approved) };
+function revisionYaml(revision: LockedRevision): RevisionYaml {
+  const { version, source, integrity, approved } = revision;
+  return {
+    version,
+    source: sourceYaml(source),
+    integrity,
+    ...builtYaml(revision),
+    approved: approvedYaml(approved),
+  } as RevisionYaml;
 }
 
 function approvedYaml({ events, ...rest }: Permissions): RevisionYaml["approved"] {

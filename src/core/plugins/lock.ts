@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import semver from "semver";
 import { stringify } from "yaml";
 import { XcoreError, systemCode } from "../base/error.ts";
 import type { Permissions } from "../config/config.ts";
@@ -10,6 +11,7 @@ import { deepFreeze } from "../config/freeze.ts";
 import { compileSchema, valid, validateDocument } from "../config/validate.ts";
 import { parseYaml, type YamlDocument } from "../config/yaml-document.ts";
 import { readYamlSource, type YamlSource } from "../config/yaml-source.ts";
+import type { Built, Seen } from "./lock-built.ts";
 import { lockSchema, type LockYaml } from "./lock-schema.ts";
 import { entryOf, isEmpty, lockYaml } from "./lock-yaml.ts";
 
@@ -45,7 +47,7 @@ export type LockedSource =
     }
   | { readonly type: "folder"; readonly path: string };
 
-export interface LockedRevision {
+export interface LockedRevision extends Built {
   readonly version: string;
   readonly source: LockedSource;
   /** `sha256-` and 64 hexadecimal digits: over paths, modes and contents of all installed files. */
@@ -83,6 +85,7 @@ export interface Lock {
   readonly links?: Readonly<Record<string, LockedLink>>;
   /** The registry each npm scope was approved from; it stays when the plugin goes. */
   readonly scopes?: Readonly<Record<string, string>>;
+  readonly seen?: Seen;
 }
 
 export const lockFile = "xcore.lock";
@@ -100,13 +103,20 @@ export function storeFolder(stateFolder: string, name: string, entry: Pick<LockE
 
 const digest12 = (integrity: string): string => integrity.slice("sha256-".length).slice(0, 12);
 
-/** The lock with a plugin installed; the registry of a scope is pinned with its first package. */
+/** The lock with a plugin installed; the registry of a scope is pinned with its first package, a signer with its newest version. */
 export function withEntry(lock: Lock, name: string, entry: LockEntry): Lock {
-  const { source } = entry;
+  const { source, signer, version } = entry;
   const scope = source.type === "npm" ? /^(@[^/]+)\//.exec(source.name)?.[1] : undefined;
-  const plugins = { ...lock.plugins, [name]: entry };
-  if (source.type !== "npm" || scope === undefined) return { ...lock, plugins };
-  return { ...lock, plugins, scopes: { [scope]: source.registry, ...lock.scopes } };
+  const before = lock.seen?.[name];
+  const isNewer = before === undefined || semver.gte(version, before.version);
+  return {
+    ...lock,
+    plugins: { ...lock.plugins, [name]: entry },
+    ...(source.type !== "npm" || scope === undefined
+      ? {}
+      : { scopes: { [scope]: source.registry, ...lock.scopes } }),
+    ...(signer === undefined || !isNewer ? {} : { seen: { ...lock.seen, [name]: { version, signer } } }),
+  };
 }
 
 /** The lock of a project; empty when there is no file. Throws `LOCK_INVALID` with line and column of every fault. */
@@ -132,7 +142,7 @@ export function parseLock(source: YamlSource): Lock {
   if (document.value === null && faults.length === 0) return emptyLock;
   if (faults.length === 0) faults.push(...validateDocument(compileSchema(lockSchema), document));
   if (faults.length > 0) throw lockFault(source, faults);
-  const { plugins = {}, links, scopes } = valid<LockYaml>(document.value);
+  const { plugins = {}, links, scopes, seen } = valid<LockYaml>(document.value);
   const semantic: Fault[] = [];
   const compiled = Object.entries(plugins).map(([name, entry]) => {
     const known = entryOf(entry);
@@ -144,13 +154,15 @@ export function parseLock(source: YamlSource): Lock {
     plugins: Object.fromEntries(compiled) as Record<string, LockEntry>,
     ...(links === undefined ? {} : { links }),
     ...(scopes === undefined ? {} : { scopes }),
+    ...(seen === undefined ? {} : { seen }),
   });
 }
 
 /** Written beside, flushed and renamed into place: a reader, and whoever comes after a crash, sees the old file or the new one. */
 export async function writeLock(workspace: string, lock: Lock): Promise<void> {
   const file = lockPath(workspace);
-  if (isEmpty(lock.plugins) && isEmpty(lock.links ?? {}) && isEmpty(lock.scopes ?? {})) {
+  const { plugins, links = {}, scopes = {}, seen = {} } = lock;
+  if ([plugins, links, scopes, seen].every(isEmpty)) {
     await rm(file, { force: true });
     return;
   }

@@ -8,6 +8,7 @@ import {
   lockPath,
   readLock,
   storeFolder,
+  withEntry,
   writeLock,
   type LockEntry,
 } from "../../../src/core/plugins/lock.ts";
@@ -76,10 +77,43 @@ describe("xcore.lock", () => {
     assert.equal(storeFolder("/p/.xcore", "notes", git), "/p/.xcore/store/notes-abababababab");
   });
 
+  test("of format 1 is read, and written as format 2 with what a revision was made of", async () => {
+    await using project = await makeProject();
+    writeFileSync(
+      lockPath(project.folder),
+      `version: 1\nplugins:\n  a: { version: "1.0.0", source: { folder: ../a }, integrity: ${integrity}, approved: {} }\n`,
+    );
+    const old = await readLock(project.folder);
+    assert.equal(old.plugins["a"]?.bundle, undefined);
+    const built = {
+      bundle: integrity,
+      builder: "xcore 0.1.0 (00000000), esbuild 0.28.2",
+      signer: `ed25519:${"A".repeat(43)}=`,
+      packages: {
+        "node_modules/left-pad": { version: "1.3.0", license: "MIT" },
+        "node_modules/@a/b/node_modules/c": { version: "1.0.0", dependencies: { d: "^1" } },
+      },
+    };
+    await writeLock(project.folder, withEntry(old, "b", { ...folder, ...built }));
+    const lock = await readLock(project.folder);
+    assert.deepEqual({ ...lock.plugins["b"] }, { ...folder, ...built });
+    assert.match(readFileSync(lockPath(project.folder), "utf8"), /^version: 2$/m);
+  });
+
+  test("remembers the newest version of a signed plugin and its signer, also when it is gone", async () => {
+    await using project = await makeProject();
+    const signer = `ed25519:${"A".repeat(43)}=`;
+    const first = withEntry(emptyLock, "b", { ...folder, signer });
+    const older = withEntry(first, "b", { ...folder, version: "1.0.0", signer });
+    assert.deepEqual(older.seen, { b: { version: "2.0.0", signer } });
+    await writeLock(project.folder, { ...older, plugins: {} });
+    assert.deepEqual({ ...(await readLock(project.folder)).seen }, { b: { version: "2.0.0", signer } });
+  });
+
   const entry = (source: string, rest = `integrity: ${integrity}, approved: {}`): string =>
     `version: 1\nplugins:\n  a: { version: "1", source: ${source}, ${rest} }\n`;
   const broken: [string, string, RegExp][] = [
-    ["a newer format", "version: 2\n", /xcore\.lock:1:10 .*format version 1/],
+    ["a newer format", "version: 3\n", /xcore\.lock:1:10 .*format version 1/],
     ["a short commit", entry(`{ git: x, commit: abc, tree: ${commit} }`), /:3:.*full id of a commit/],
     [
       "git without a commit",
