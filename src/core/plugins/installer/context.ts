@@ -1,11 +1,10 @@
 // What all changes of the installed plugins share: one at a time, a staging room that is swept, and how a running server hears of it.
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { readCatalog, type CatalogEntry } from "../catalog.ts";
 import { readLock, storeFolder, type Lock } from "../lock.ts";
 import { defaultCaps, type Caps } from "./caps.ts";
 import { exclusively } from "./exclusive.ts";
+import { openStaging } from "./staging.ts";
 
 /** What a running server did when it was told; as the operation `plugin.sync` answers. */
 export interface ServerOutcome {
@@ -36,33 +35,37 @@ export interface Workroom {
   readonly notify: () => Promise<ServerOutcome | undefined>;
   /** A new empty folder on the store's file system; removed when the work ends. */
   room(): Promise<string>;
+  /** Runs `work` with the project's plugins to itself; others are told that it is for `purpose`. Not while somebody is asked. */
+  alone<T>(purpose: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** Runs `work` with the installation to itself. What a killed predecessor left in staging is removed first. */
-export async function withInstaller<T>(
+/** Gives `work` its rooms; nothing is locked, so that somebody may be asked meanwhile. */
+export async function withWorkroom<T>(
+  options: InstallerOptions,
+  work: (workroom: Workroom) => Promise<T>,
+): Promise<T> {
+  const { config, onProgress = () => undefined, notify = noServer, waitMs = 60_000 } = options;
+  const { stateFolder } = config;
+  await using staging = await openStaging(stateFolder);
+  return await work({
+    config,
+    caps: { ...defaultCaps, ...options.caps },
+    env: options.env ?? process.env,
+    signal: options.signal ?? new AbortController().signal,
+    onProgress,
+    notify,
+    room: () => staging.room(),
+    alone: (purpose, alone) => exclusively({ stateFolder, purpose, waitMs, onProgress }, alone),
+  });
+}
+
+/** The same, with the project's plugins to itself from beginning to end. */
+export function withInstaller<T>(
   options: InstallerOptions,
   purpose: string,
   work: (workroom: Workroom) => Promise<T>,
 ): Promise<T> {
-  const { config, onProgress = () => undefined, notify = noServer, waitMs = 60_000 } = options;
-  const staging = join(config.stateFolder, "staging");
-  return exclusively({ stateFolder: config.stateFolder, purpose, waitMs, onProgress }, async () => {
-    await rm(staging, { recursive: true, force: true });
-    await mkdir(staging, { recursive: true, mode: 0o700 });
-    try {
-      return await work({
-        config,
-        caps: { ...defaultCaps, ...options.caps },
-        env: options.env ?? process.env,
-        signal: options.signal ?? new AbortController().signal,
-        onProgress,
-        notify,
-        room: () => mkdtemp(join(staging, "room-")),
-      });
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
-  });
+  return withWorkroom(options, (workroom) => workroom.alone(purpose, () => work(workroom)));
 }
 
 const noServer = async (): Promise<undefined> => undefined;

@@ -43,7 +43,7 @@ async function acquire(file: string, holderFile: string, options: ExclusiveOptio
   const { waitMs, onProgress } = options;
   const end = performance.now() + waitMs;
   for (let tries = 0; ; tries += 1) {
-    const release = tryAcquire(file);
+    const release = tryHold(file);
     if (release !== undefined) return release;
     const holder = await readHolder(holderFile);
     if (performance.now() >= end) throw locked(holder, waitMs);
@@ -52,7 +52,8 @@ async function acquire(file: string, holderFile: string, options: ExclusiveOptio
   }
 }
 
-function tryAcquire(file: string): (() => void) | undefined {
+/** Takes the lock of this file, which is made; undefined when somebody else holds it. The system releases it when the holder dies. */
+export function tryHold(file: string): (() => void) | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);

@@ -4,7 +4,7 @@ import { suggestion } from "../../base/nearest.ts";
 import type { CatalogEntry } from "../catalog.ts";
 import { lockBytes, readLock, restoreLock, storeFolder, writeLock } from "../lock.ts";
 import type { PluginData } from "./data.ts";
-import { knownPlugins, withInstaller, type InstallerOptions } from "./context.ts";
+import { knownPlugins, withWorkroom, type InstallerOptions, type Workroom } from "./context.ts";
 import { removeFromStore } from "./store.ts";
 
 export interface RemoveOptions extends InstallerOptions {
@@ -31,41 +31,54 @@ export interface Removed {
  */
 export async function removePlugin(options: RemoveOptions): Promise<Removed> {
   const { config, name } = options;
-  return withInstaller(options, `plugin rm ${name}`, async ({ notify, onProgress }) => {
-    const lock = await readLock(config.workspace);
-    const known = await knownPlugins(config, lock);
-    const entry = lock.plugins[name];
-    const isOwn = known.some((one) => one.name === name && one.source === "workspace");
-    if (isOwn && entry === undefined) throw ownPlugin(name, known);
-    if (entry === undefined && options.data !== "drop") throw notFound(name, known);
-    if (entry !== undefined) refuseNeeded(name, known);
-
+  return withWorkroom(options, async (workroom) => {
+    const { entry } = await removable(options);
     const mayHaveData = entry === undefined || entry.approved.database || options.data === "drop";
     await using data = mayHaveData ? await options.openData() : undefined;
     const hasData = (await data?.has(name)) ?? false;
-    if (entry === undefined && !hasData) throw notFound(name, known);
+    if (entry === undefined && !hasData) throw notFound(name, await knownPlugins(config));
     const wish = !hasData || typeof options.data === "string" ? options.data : await options.data();
-
-    let unmounted = false;
-    if (entry !== undefined) {
-      const { [name]: _, ...plugins } = lock.plugins;
-      const before = await lockBytes(config.workspace);
-      await writeLock(config.workspace, { ...lock, plugins });
-      try {
-        unmounted = (await notify()) !== undefined;
-      } catch (error) {
-        await restoreLock(config.workspace, before);
-        throw error;
+    return workroom.alone(`plugin rm ${name}`, async () => {
+      const unmounted = await takeOut(options, workroom);
+      if (hasData && wish === "drop") {
+        workroom.onProgress("dropping its data");
+        await dropData(data, name);
       }
-      await removeFromStore(storeFolder(config.stateFolder, name, entry));
-    }
-    if (hasData && wish === "drop") {
-      onProgress("dropping its data");
-      await dropData(data, name);
-    }
-    const left = wish === "drop" ? "dropped" : "kept";
-    return { name, data: hasData ? left : "none", wasInstalled: entry !== undefined, unmounted };
+      const left = wish === "drop" ? "dropped" : "kept";
+      return { name, data: hasData ? left : "none", wasInstalled: entry !== undefined, unmounted };
+    });
   });
+}
+
+// Looked at again: others may have changed the project's plugins while somebody was asked.
+async function takeOut(options: RemoveOptions, { notify }: Workroom): Promise<boolean> {
+  const { config, name } = options;
+  const { lock, entry } = await removable({ ...options, data: "drop" });
+  if (entry === undefined) return false;
+  const { [name]: _, ...plugins } = lock.plugins;
+  const before = await lockBytes(config.workspace);
+  await writeLock(config.workspace, { ...lock, plugins });
+  let unmounted: boolean;
+  try {
+    unmounted = (await notify()) !== undefined;
+  } catch (error) {
+    await restoreLock(config.workspace, before);
+    throw error;
+  }
+  for (const revision of [entry, entry.previous ?? entry])
+    await removeFromStore(storeFolder(config.stateFolder, name, revision));
+  return unmounted;
+}
+
+async function removable({ config, name, data }: RemoveOptions) {
+  const lock = await readLock(config.workspace);
+  const known = await knownPlugins(config, lock);
+  const entry = lock.plugins[name];
+  const isOwn = known.some((one) => one.name === name && one.source === "workspace");
+  if (isOwn && entry === undefined) throw ownPlugin(name, known);
+  if (entry === undefined && data !== "drop") throw notFound(name, known);
+  if (entry !== undefined) refuseNeeded(name, known);
+  return { lock, entry };
 }
 
 async function dropData(data: PluginData | undefined, name: string): Promise<void> {

@@ -34,8 +34,8 @@ export async function removeFromStore(folder: string): Promise<void> {
 /** Removes what no entry of the lock names; returns the folders' names. */
 export async function sweepStore(config: Config, lock: Lock): Promise<string[]> {
   const used = new Set(
-    Object.entries(lock.plugins).map(([name, entry]: [string, LockEntry]) =>
-      basename(storeFolder(config.stateFolder, name, entry)),
+    Object.entries(lock.plugins).flatMap(([name, entry]: [string, LockEntry]) =>
+      [entry, entry.previous ?? entry].map((one) => basename(storeFolder(config.stateFolder, name, one))),
     ),
   );
   const store = join(config.stateFolder, "store");

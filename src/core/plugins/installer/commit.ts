@@ -1,0 +1,50 @@
+// The one step that changes what runs: xcore.lock is written, a running server follows, and if it can't, both go back.
+import { XcoreError, asXcoreError } from "../../base/error.ts";
+import { codes, type Code } from "../../base/codes.ts";
+import { lockBytes, restoreLock, writeLock, type Lock } from "../lock.ts";
+import type { Workroom } from "./context.ts";
+
+export interface Change {
+  lock: Lock;
+  /** The plugin it is about: when the server fails to load this one, the change goes back. */
+  name: string;
+  /** As messages have it: `plugin 'notes' was not updated`. */
+  done: "installed" | "updated" | "rolled back";
+  workroom: Workroom;
+  /** Takes the data back to what the old state knows; called once the lock is as it was, before the server follows. */
+  revert?: () => Promise<void>;
+  /** Takes back what was done before, once the server has left it. */
+  undo: () => Promise<void>;
+}
+
+/** Whether a running server follows. Throws what kept it from doing so, with everything as it was. */
+export async function commit({ lock, name, done, workroom, revert, undo }: Change): Promise<boolean> {
+  const { workspace } = workroom.config;
+  const before = await lockBytes(workspace);
+  try {
+    await writeLock(workspace, lock);
+    const outcome = await workroom.notify();
+    const failure = outcome?.failed.find((one) => one.name === name);
+    if (failure !== undefined) throw notLoaded(name, done, failure);
+    return outcome !== undefined;
+  } catch (error) {
+    await restoreLock(workspace, before);
+    await revert?.();
+    await workroom.notify().catch(() => undefined);
+    await undo();
+    throw asXcoreError(error);
+  }
+}
+
+function notLoaded(
+  name: string,
+  done: Change["done"],
+  failure: { code: string; message: string },
+): XcoreError {
+  const code: Code = Object.hasOwn(codes, failure.code) ? (failure.code as Code) : "PLUGIN_START";
+  return new XcoreError(
+    code,
+    `plugin '${name}' was not ${done}, since the running server could not load it: ${failure.message}`,
+    { hint: "Everything is as it was before.", details: { plugin: name } },
+  );
+}
