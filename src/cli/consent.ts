@@ -42,7 +42,7 @@ export function consentText(request: ConsentRequest): string {
   const fresh = asks.filter((one) => !known.has(one.allow));
   const lines = [
     `${bold(`${clean(name)} ${clean(version)}`)}${description === "" ? "" : `: ${clean(description)}`}`,
-    `from ${clean(origin)}`,
+    `from ${clean(origin)}, ${clean(request.signature)}`,
   ];
   if (asks.length === 0) lines.push("It asks for nothing: it answers requests and can reach nothing else.");
   else if (before === undefined) lines.push("It wants to", ...list(asks));

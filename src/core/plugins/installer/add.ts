@@ -1,29 +1,21 @@
 // Installs a plugin, or changes nothing: fetched, shown, approved, tried, put into the store, and only then written into xcore.lock.
-import { XcoreError, asXcoreError } from "../../base/error.ts";
-import { codes, type Code } from "../../base/codes.ts";
+import { XcoreError } from "../../base/error.ts";
 import { packageVersion } from "../../base/package-root.ts";
 import type { Config } from "../../config/config.ts";
 import { effectiveLimits, effectivePermissions, effectiveSecrets } from "../approval.ts";
 import type { CatalogEntry } from "../catalog.ts";
 import { checkDependencies } from "../dependencies.ts";
-import {
-  lockBytes,
-  readLock,
-  restoreLock,
-  withEntry,
-  writeLock,
-  type Lock,
-  type LockEntry,
-  type LockedSource,
-} from "../lock.ts";
+import { readLock, withEntry, type Lock, type LockEntry, type LockedSource } from "../lock.ts";
 import type { Manifest } from "../manifest.ts";
 import { checkedOptions } from "../options.ts";
 import { checkCompatible } from "../read-manifest.ts";
+import { signerWords } from "../signatures/check.ts";
+import { commit } from "./commit.ts";
 import { allowText, asksOf, type Consent, type ConsentRequest } from "./consent.ts";
-import { knownPlugins, withInstaller, type InstallerOptions, type Workroom } from "./context.ts";
+import { knownPlugins, withWorkroom, type InstallerOptions, type Workroom } from "./context.ts";
 import type { PluginData } from "./data.ts";
 import { originOf } from "./origin.ts";
-import { prepare, type PrepareSteps } from "./prepare.ts";
+import { prepare, type Prepared, type PrepareSteps } from "./prepare.ts";
 import { parseSource } from "./source.ts";
 import { putIntoStore } from "./store.ts";
 import { tryLoading } from "./trial.ts";
@@ -49,52 +41,68 @@ export interface Installed {
 export async function addPlugin(options: AddOptions): Promise<Installed> {
   const { config, cwd = process.cwd(), trial = tryLoading } = options;
   const source = await parseSource(options.source, { cwd, workspace: config.workspace });
-  return withInstaller(options, `plugin add ${options.source}`, async (workroom) => {
-    const lock = await readLock(config.workspace);
-    const known = await knownPlugins(config, lock);
+  return withWorkroom(options, async (workroom) => {
+    const before = await readLock(config.workspace);
     const prepared = await prepare(source, workroom, {
       trial,
-      accept: async (manifest, from) => {
-        refuseTaken(manifest, known);
+      accept: async (manifest, from, signature) => {
         checkCompatible(manifest, packageVersion());
-        checkNeeds(manifest, known);
+        await checkPlace(manifest, config, before);
         const limits = effectiveLimits(manifest, config);
-        await askConsent(manifest, from, options.consent);
+        await askConsent(
+          consentRequest(manifest, from, signerWords(signature?.publicKey, config.policy.signatures)),
+          options.consent,
+        );
         effectivePermissions(manifest, manifest.permissions, config);
         checkedOptions(manifest, config);
         effectiveSecrets(manifest, config);
         return limits;
       },
     });
-    const { manifest, listing } = prepared;
-    const entry: LockEntry = {
-      version: manifest.version,
-      source: prepared.source,
-      integrity: listing.integrity,
-      approved: manifest.permissions,
-    };
-    const stored = await putIntoStore(config, { name: manifest.name, folder: prepared.folder, listing });
-    const next = withEntry(lock, manifest.name, entry);
-    await using data = manifest.permissions.database ? await options.openData?.() : undefined;
-    const mounted = await commit({
-      config,
-      lock: next,
-      name: manifest.name,
-      workroom,
-      data,
-      undo: stored.undo,
-    });
-    return { name: manifest.name, entry, mounted };
+    return workroom.alone(`plugin add ${options.source}`, () => putInPlace(prepared, workroom, options));
   });
 }
 
-export function consentRequest(manifest: Manifest, source: LockedSource): ConsentRequest {
+// Others may have changed the project's plugins while somebody was asked.
+async function putInPlace(prepared: Prepared, workroom: Workroom, options: AddOptions): Promise<Installed> {
+  const { config } = options;
+  const { manifest, listing } = prepared;
+  const { name } = manifest;
+  const lock = await readLock(config.workspace);
+  await checkPlace(manifest, config, lock);
+  const entry: LockEntry = {
+    version: manifest.version,
+    source: prepared.source,
+    integrity: listing.integrity,
+    approved: manifest.permissions,
+    ...prepared.built,
+  };
+  const stored = await putIntoStore(config, { name, folder: prepared.folder, listing });
+  await using data = manifest.permissions.database ? await options.openData?.() : undefined;
+  const hadData = (await data?.has(name)) ?? true;
+  const undo = async (): Promise<void> => {
+    await stored.undo();
+    if (!hadData) await data?.drop(name);
+  };
+  const next = withEntry(lock, name, entry);
+  const mounted = await commit({ lock: next, name, done: "installed", workroom, undo });
+  return { name, entry, mounted };
+}
+
+async function checkPlace(manifest: Manifest, config: Config, lock: Lock): Promise<void> {
+  const known = await knownPlugins(config, lock);
+  refuseTaken(manifest, known);
+  checkNeeds(manifest, known);
+}
+
+export function consentRequest(manifest: Manifest, source: LockedSource, signature: string): ConsentRequest {
   const asks = asksOf(manifest.permissions);
   return {
     name: manifest.name,
     version: manifest.version,
     description: manifest.description,
     origin: originOf(source),
+    signature,
     permissions: manifest.permissions,
     asks,
     allow: allowText(asks),
@@ -102,16 +110,12 @@ export function consentRequest(manifest: Manifest, source: LockedSource): Consen
   };
 }
 
-async function askConsent(manifest: Manifest, source: LockedSource, consent: Consent): Promise<void> {
-  if (await consent(consentRequest(manifest, source))) return;
-  throw new XcoreError(
-    "CONSENT_REFUSED",
-    `plugin '${manifest.name}' was not installed: consent was refused`,
-    {
-      hint: "Nothing was changed.",
-      details: { plugin: manifest.name },
-    },
-  );
+async function askConsent(request: ConsentRequest, consent: Consent): Promise<void> {
+  if (await consent(request)) return;
+  throw new XcoreError("CONSENT_REFUSED", `plugin '${request.name}' was not installed: consent was refused`, {
+    hint: "Nothing was changed.",
+    details: { plugin: request.name },
+  });
 }
 
 function refuseTaken(manifest: Manifest, known: readonly CatalogEntry[]): void {
@@ -141,46 +145,5 @@ function checkNeeds(manifest: Manifest, known: readonly CatalogEntry[]): void {
     manifest,
     lookup,
     known.map((entry) => entry.name),
-  );
-}
-
-interface CommitOptions {
-  config: Config;
-  lock: Lock;
-  name: string;
-  workroom: Workroom;
-  data: PluginData | undefined;
-  undo: () => Promise<void>;
-}
-
-// The lock is the commit point; when the running server can't follow, both go back to what they were.
-async function commit(options: CommitOptions): Promise<boolean> {
-  const { config, lock, name, workroom, data } = options;
-  const hadData = (await data?.has(name)) ?? true;
-  const before = await lockBytes(config.workspace);
-  try {
-    await writeLock(config.workspace, lock);
-    const outcome = await workroom.notify();
-    const failure = outcome?.failed.find((one) => one.name === name);
-    if (failure !== undefined) throw notMounted(name, failure);
-    return outcome !== undefined;
-  } catch (error) {
-    await restoreLock(config.workspace, before);
-    await workroom.notify().catch(() => undefined);
-    await options.undo();
-    if (!hadData) await data?.drop(name);
-    throw asXcoreError(error);
-  }
-}
-
-function notMounted(name: string, failure: { code: string; message: string }): XcoreError {
-  const code: Code = Object.hasOwn(codes, failure.code) ? (failure.code as Code) : "PLUGIN_START";
-  return new XcoreError(
-    code,
-    `plugin '${name}' was not installed, since the running server could not load it: ${failure.message}`,
-    {
-      hint: "Everything is as it was before.",
-      details: { plugin: name },
-    },
   );
 }

@@ -19,6 +19,8 @@ export interface ConsentRequest {
   readonly description: string;
   /** Where it comes from, with the full commit where there is one. */
   readonly origin: string;
+  /** Who signed it, in words: "not signed", "signed by our-team (SHA256:…)". */
+  readonly signature: string;
   readonly permissions: Permissions;
   /** The same in words, worst first; empty when it asks for nothing. */
   readonly asks: readonly Ask[];

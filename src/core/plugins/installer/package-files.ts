@@ -2,12 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
+import type { LockedPackages } from "../lock-built.ts";
 
 export interface PackageFiles {
   /** Packages it names itself. */
   names: string[];
   packageJson: string;
-  /** Undefined where the plugin has none; then what is newest is taken. */
+  /** The plugin's own, or what xcore.lock pins; undefined where neither is: then what is newest is taken. */
   lock: string | undefined;
 }
 
@@ -19,8 +20,15 @@ interface LockPackage {
   resolved?: unknown;
 }
 
-/** Undefined when it needs no packages. Throws `PLUGIN_IMPORT` for what no registry serves: paths would reach into this machine. */
-export async function packageFiles(folder: string, plugin: string): Promise<PackageFiles | undefined> {
+/**
+ * Undefined when it needs no packages. `pinned`: what xcore.lock says of a plugin that has no lock file of its own.
+ * Throws `PLUGIN_IMPORT` for what no registry serves: paths would reach into this machine.
+ */
+export async function packageFiles(
+  folder: string,
+  plugin: string,
+  pinned?: LockedPackages,
+): Promise<PackageFiles | undefined> {
   const given = await readJson(folder, "package.json", plugin);
   const dependencies = ranges(given["dependencies"], plugin);
   const optionalDependencies = ranges(given["optionalDependencies"], plugin);
@@ -47,8 +55,20 @@ export async function packageFiles(folder: string, plugin: string): Promise<Pack
   return {
     names,
     packageJson: JSON.stringify({ ...root, ...(overrides === undefined ? {} : { overrides }) }),
-    lock: await trimmedLock(folder, plugin, root),
+    lock: (await trimmedLock(folder, plugin, root)) ?? pinnedLock(pinned, root),
   };
+}
+
+/** Where nothing pinned the packages, the digests were not written down: then there is nothing to go by. */
+function pinnedLock(pinned: LockedPackages | undefined, root: { name: string }): string | undefined {
+  const entries = Object.entries(pinned ?? {});
+  if (entries.length === 0 || entries.some(([, { integrity }]) => integrity === undefined)) return undefined;
+  return lockText(root, entries);
+}
+
+function lockText(root: { name: string }, entries: readonly (readonly [string, object])[]): string {
+  const packages = { "": root, ...Object.fromEntries(entries) };
+  return JSON.stringify({ name: root.name, lockfileVersion: 3, requires: true, packages });
 }
 
 export function invalidPackages(
@@ -59,7 +79,11 @@ export function invalidPackages(
   return new XcoreError("PLUGIN_IMPORT", `plugin '${plugin}' can't be installed: ${why}`, { hint });
 }
 
-async function trimmedLock(folder: string, plugin: string, root: object): Promise<string | undefined> {
+async function trimmedLock(
+  folder: string,
+  plugin: string,
+  root: { name: string },
+): Promise<string | undefined> {
   for (const name of ["npm-shrinkwrap.json", "package-lock.json"]) {
     const { packages } = await readJson(folder, name, plugin);
     if (typeof packages !== "object" || packages === null) continue;
@@ -73,12 +97,7 @@ async function trimmedLock(folder: string, plugin: string, root: object): Promis
       const shown = foreign.map(([path]) => path).join(", ");
       throw invalidPackages(plugin, `its ${name} names packages that no registry serves: ${shown}`);
     }
-    return JSON.stringify({
-      name: plugin,
-      lockfileVersion: 3,
-      requires: true,
-      packages: { "": root, ...Object.fromEntries(kept) },
-    });
+    return lockText(root, kept);
   }
   return undefined;
 }

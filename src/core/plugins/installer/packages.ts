@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
 import { formatSize } from "../../base/units.ts";
 import type { Caps } from "./caps.ts";
+import type { LockedPackages } from "../lock-built.ts";
 import { invalidPackages, packageFiles } from "./package-files.ts";
+import { installedPackages, madeLock } from "./package-list.ts";
 
 export interface PackagesOptions {
   /** The staged plugin; a folder beside it is used meanwhile. */
@@ -13,6 +15,8 @@ export interface PackagesOptions {
   plugin: string;
   /** Its .npmrc, with the registry the installation uses, is in force. */
   workspace: string;
+  /** What xcore.lock pins; it holds where the plugin has no lock file of its own. */
+  pinned?: LockedPackages | undefined;
   caps: Caps;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -34,11 +38,14 @@ const npmFlags = [
   "--loglevel=error",
 ];
 
-/** Does nothing when there are none or all are vendored. Throws `PLUGIN_IMPORT`, or `SOURCE_UNREACHABLE` when npm fails. */
-export async function installPackages(options: PackagesOptions): Promise<void> {
+/**
+ * What lies beside its code then. Runs npm only when packages are needed and not vendored. A plugin without a lock file of its own gets
+ * one: its packages' digests stand in the answer. Throws `PLUGIN_IMPORT`, or `SOURCE_UNREACHABLE` when npm fails.
+ */
+export async function installPackages(options: PackagesOptions): Promise<LockedPackages> {
   const { folder, plugin, onProgress } = options;
-  const files = await packageFiles(folder, plugin);
-  if (files === undefined || (await allVendored(folder, files.names))) return;
+  const files = await packageFiles(folder, plugin, options.pinned);
+  if (files === undefined || (await allVendored(folder, files.names))) return installedPackages(folder);
   const { names, lock } = files;
   onProgress(`installing ${names.length === 1 ? `the package ${names[0]}` : `${names.length} packages`}`);
   const place = `${folder}-packages`;
@@ -48,7 +55,8 @@ export async function installPackages(options: PackagesOptions): Promise<void> {
   await copyFile(join(options.workspace, ".npmrc"), join(place, ".npmrc")).catch((error: unknown) => {
     if (systemCode(error) !== "ENOENT") throw error;
   });
-  await runNpm(lock === undefined ? ["install", "--no-package-lock"] : ["ci"], place, options);
+  await runNpm(lock === undefined ? ["install", "--package-lock"] : ["ci"], place, options);
+  const made = lock === undefined || options.pinned !== undefined ? await madeLock(place) : {};
   const modules = join(place, "node_modules");
   // Optional packages for other systems leave nothing.
   await mkdir(modules, { recursive: true });
@@ -58,6 +66,9 @@ export async function installPackages(options: PackagesOptions): Promise<void> {
   await rm(join(folder, "node_modules"), { recursive: true, force: true });
   await rename(modules, join(folder, "node_modules"));
   await rm(place, { recursive: true });
+  const installed = await installedPackages(folder);
+  const all = Object.entries({ ...made, ...installed });
+  return Object.fromEntries(all.map(([path, one]) => [path, { ...made[path], ...one }]));
 }
 
 async function allVendored(folder: string, names: readonly string[]): Promise<boolean> {

@@ -1,32 +1,44 @@
 // From a source to a plugin that is ready to be put into the store: staged, with its packages, bundled and tried. Changes nothing outside.
 import { relative } from "node:path";
 import type { Manifest } from "../manifest.ts";
-import { readLock, type LockedSource } from "../lock.ts";
+import { readLock, type LockedRevision, type LockedSource } from "../lock.ts";
+import type { Built } from "../lock-built.ts";
 import { readManifest } from "../read-manifest.ts";
 import { XcoreError } from "../../base/error.ts";
 import type { Limits } from "../../base/limits.ts";
+import { bundlePlugin, type Bundle } from "../../sandbox/bundle.ts";
+import { builderName, bundleDigest } from "../../sandbox/bundle-digest.ts";
+import type { Signature } from "../signatures/check.ts";
+import { fetchedSignature } from "../signatures/installed-signature.ts";
+import { knownBad, refuseKnownBad } from "./advisories.ts";
 import type { Workroom } from "./context.ts";
 import { differences, listFiles, type Listing } from "./digest.ts";
 import { installPackages } from "./packages.ts";
 import type { Source } from "./source.ts";
 import { stage } from "./stage.ts";
+import type { TrialOptions } from "./trial.ts";
 
 export interface Prepared {
   folder: string;
   manifest: Manifest;
   source: LockedSource;
   listing: Listing;
+  /** What xcore.lock says of how it was made. */
+  built: Built;
+  signature: Signature | undefined;
 }
 
 export interface PrepareSteps {
   /** Looks at the manifest before anything else is done; throws to stop. Returns the limits to try it under. */
-  accept(manifest: Manifest, source: LockedSource): Promise<Limits>;
-  trial(options: { folder: string; manifest: Manifest; limits: Limits }): Promise<void>;
+  accept(manifest: Manifest, source: LockedSource, signature: Signature | undefined): Promise<Limits>;
+  trial(options: TrialOptions): Promise<void>;
+  /** What xcore.lock pins, when exactly that is to be had again: its packages are taken, and what is newer is not asked for. */
+  locked?: LockedRevision;
 }
 
 export async function prepare(source: Source, workroom: Workroom, steps: PrepareSteps): Promise<Prepared> {
   const { caps, env, signal, onProgress, config } = workroom;
-  const { scopes = {} } = await readLock(config.workspace);
+  const { scopes = {}, seen = {} } = await readLock(config.workspace);
   const { workspace, stateFolder } = config;
   const room = await workroom.room();
   const staged = await stage(source, { room, workspace, stateFolder, scopes, caps, env, signal, onProgress });
@@ -34,30 +46,49 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   const { folder } = staged;
   const manifest = await manifestOf(folder, source);
   const before = await listFiles(folder);
-  const limits = await steps.accept(manifest, staged.source);
+  const { name, version } = manifest;
+  const question = { config, name, version, folder, listing: before.text };
+  const signature = await fetchedSignature(question, steps.locked === undefined ? seen[name] : undefined);
+  const limits = await steps.accept(manifest, staged.source, signature);
   signal.throwIfAborted();
-  await installPackages({
+  const pinned = steps.locked?.packages;
+  const packages = await installPackages({
     folder,
-    plugin: manifest.name,
-    workspace: config.workspace,
+    plugin: name,
+    workspace,
+    pinned,
     caps,
     env,
     signal,
     onProgress,
   });
+  if (steps.locked === undefined) {
+    refuseKnownBad(name, await knownBad(packages, config.policy.advisories));
+  }
   signal.throwIfAborted();
   onProgress("trying it in a sandbox");
-  await tryIt(steps, { folder, manifest, limits });
+  const bundle = await tryIt(steps, { folder, manifest, limits });
   const listing = await listFiles(folder);
   refuseChanged(manifest, before, listing);
   signal.throwIfAborted();
-  return { folder, manifest, source: staged.source, listing };
+  const signer = signature?.publicKey;
+  const built = {
+    bundle: bundleDigest(bundle.code),
+    builder: builderName(),
+    ...(signer === undefined ? {} : { signer }),
+    packages,
+  };
+  return { folder, manifest, source: staged.source, listing, built, signature };
 }
 
 // The hint of a load is for a plugin's author; whoever installs can't follow it.
-async function tryIt(steps: PrepareSteps, options: Parameters<PrepareSteps["trial"]>[0]): Promise<void> {
+async function tryIt(steps: PrepareSteps, options: Omit<TrialOptions, "bundle">): Promise<Bundle> {
+  const { folder, manifest } = options;
+  const label = `${manifest.name}@${manifest.version}`;
   try {
-    await steps.trial(options);
+    const bundle = await bundlePlugin({ folder, entry: manifest.entry, label, sealed: true });
+    await steps.trial({ ...options, bundle });
+    return bundle;
   } catch (error) {
     if (!(error instanceof XcoreError) || !/^PLUGIN_(COMPILE|IMPORT)$/.test(error.code)) throw error;
     throw new XcoreError(error.code, error.message, {

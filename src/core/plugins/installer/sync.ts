@@ -60,6 +60,7 @@ async function restore(
   const source = await sourceOfLock(entry.source, config.workspace);
   const prepared = await prepare(source, workroom, {
     trial,
+    locked: entry,
     accept: async (manifest) => {
       if (manifest.name !== name) throw changed(name, `it is named '${manifest.name}' there`);
       return effectiveLimits(manifest, config);

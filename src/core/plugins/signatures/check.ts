@@ -76,9 +76,10 @@ export function isNeeded(config: Config, plugin: string): boolean {
 }
 
 /** "signed by our-team (SHA256:…)", for people. */
-export function signatureWords(signature: Signature | undefined): string {
-  if (signature === undefined) return "not signed";
-  const { name, fingerprint } = signature;
+export function signerWords(publicKey: string | undefined, policy: SignaturePolicy): string {
+  if (publicKey === undefined) return "not signed";
+  const name = nameOf(policy, publicKey);
+  const fingerprint = fingerprintOf(publicKey);
   return name === undefined
     ? `signed by ${fingerprint}, a key this project does not name`
     : `signed by ${name} (${fingerprint})`;

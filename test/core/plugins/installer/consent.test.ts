@@ -33,6 +33,7 @@ function request(permissions: Permissions): ConsentRequest {
     permissions,
     asks,
     allow,
+    signature: "not signed",
     before: undefined,
   };
 }
