@@ -1,11 +1,11 @@
 // The jobs service of a test: keeps what is enqueued, runs a job when the test says so.
 import { randomUUID } from "node:crypto";
-import type { JobDescription, JobRun } from "../wire/guest-calls.ts";
+import type { JobDescription } from "../wire/guest-calls.ts";
 import type { Json } from "../wire/json.ts";
 import type { Facade, Health, PluginIdentity } from "../core/services/service.ts";
 import { jobsFacade, unknownJob } from "../core/services/jobs/facade.ts";
 import { XcoreError } from "../core/base/error.ts";
-import type { JobCounts, JobDesk, JobsService, JobSummary } from "../core/services/jobs/jobs.ts";
+import type { ClaimedRun, JobCounts, JobDesk, JobsService, JobSummary } from "../core/services/jobs/jobs.ts";
 import { planJobs } from "../core/services/jobs/schedule.ts";
 
 export interface EnqueuedJob {
@@ -17,7 +17,7 @@ export interface EnqueuedJob {
   unique: string | undefined;
 }
 
-type Run = (job: JobRun, signal: AbortSignal) => Promise<Json>;
+type Run = (job: ClaimedRun, signal: AbortSignal) => Promise<Json>;
 
 const maxDataBytes = 64 * 1024;
 
@@ -52,7 +52,8 @@ export class TestJobs implements JobsService {
       throw unknownJob(this.#plugin, name, this.#defined);
     }
     const id = randomUUID();
-    return this.#run({ id, name, data, attempt: 1, key: id }, new AbortController().signal);
+    const run = { id, name, data, attempt: 1, key: id, tenant: undefined, isScheduled: false };
+    return this.#run(run, new AbortController().signal);
   }
 
   forPlugin(plugin: PluginIdentity): Promise<Facade> {
@@ -99,6 +100,10 @@ export class TestJobs implements JobsService {
   async enqueue(_plugin: string, name: string, data: Json): Promise<string> {
     await this.runNow(name, data);
     return randomUUID();
+  }
+
+  spread(): Promise<void> {
+    return Promise.resolve();
   }
 
   desk(): JobDesk {

@@ -55,6 +55,7 @@ export function jobDeskConformance(
         id,
         plugin: owner,
         name: "later",
+        tenant: null,
         state: "scheduled",
         attempt: 0,
         progress: null,

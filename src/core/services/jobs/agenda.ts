@@ -1,11 +1,12 @@
 // Background jobs on Agenda, in the database the server has anyway.
 import type { Pool } from "pg";
 import { Type, type Static } from "typebox";
-import type { JobDescription, JobRun } from "../../../wire/guest-calls.ts";
+import type { JobDescription } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
 import { withDeadline } from "../../base/deadline.ts";
 import { messageOf, systemCode, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import type { CallTenant } from "../../base/tenant.ts";
 import { durationPattern, formatSize, parseDuration, parseSize, sizePattern } from "../../base/units.ts";
 import type { DatabaseService } from "../database/database.ts";
 import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
@@ -13,12 +14,12 @@ import { jobDesk } from "./desk.ts";
 import { DeskStore } from "./desk-store.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
 import { pruneHistory, type Keep } from "./history.ts";
-import type { JobCounts, JobDesk, JobsService, JobState, JobSummary } from "./jobs.ts";
+import type { ClaimedRun, JobCounts, JobDesk, JobsService, JobState, JobSummary } from "./jobs.ts";
 import { openJobsPool } from "./pool.ts";
 import type { Binding, JobProcessor } from "./processor.ts";
 import { firstRun, planJobs } from "./schedule.ts";
-import { JobStore, type NewJob } from "./store.ts";
-import { WaitingQuota } from "./waiting-quota.ts";
+import { JobStore, type Enqueuer, type NewJob } from "./store.ts";
+import { pluginFull, tenantFull, WaitingQuota } from "./waiting-quota.ts";
 
 const duration = (standard: string, least: string) =>
   Type.String({ pattern: durationPattern, default: standard, examples: [least] });
@@ -75,10 +76,12 @@ const pruneEveryMs = 60_000;
 
 class AgendaJobs implements JobsService {
   readonly driver = "agenda";
+  readonly tenants = true;
   readonly #settings: Settings;
   readonly #store: JobStore;
   readonly #deskStore: DeskStore;
   readonly #quota: WaitingQuota;
+  readonly #tenantQuota: WaitingQuota;
   readonly #bindings = new Map<string, Binding>();
   /** What a revision has announced; its `start` may enqueue before it is bound. */
   readonly #announced = new Map<string, readonly string[]>();
@@ -89,8 +92,9 @@ class AgendaJobs implements JobsService {
     this.#settings = settings;
     this.#store = new JobStore(settings.pool);
     this.#deskStore = new DeskStore(settings.pool);
-    this.#quota = new WaitingQuota(settings.maxWaiting, (plugin, most) =>
-      this.#store.countWaiting(plugin, most),
+    this.#quota = new WaitingQuota(pluginFull, (plugin, most) => this.#store.countWaiting(plugin, most));
+    this.#tenantQuota = new WaitingQuota(tenantFull, (tenant, most) =>
+      this.#store.countWaitingOf(tenant, most),
     );
   }
 
@@ -105,7 +109,7 @@ class AgendaJobs implements JobsService {
   async bind(
     plugin: string,
     jobs: Readonly<Record<string, JobDescription>>,
-    run: (job: JobRun, signal: AbortSignal) => Promise<Json>,
+    run: (job: ClaimedRun, signal: AbortSignal) => Promise<Json>,
   ): Promise<() => Promise<void>> {
     const plans = planJobs(plugin, jobs);
     const now = new Date();
@@ -168,7 +172,7 @@ class AgendaJobs implements JobsService {
     return this.#reach(this.#store.list(filter));
   }
 
-  async enqueue(plugin: string, name: string, data: Json): Promise<string> {
+  async enqueue(plugin: string, name: string, data: Json, tenant?: CallTenant): Promise<string> {
     const defined = this.#definedBy(plugin);
     if (!defined.includes(name)) throw unknownJob(plugin, name, defined);
     const bytes = Buffer.byteLength(JSON.stringify(data ?? null));
@@ -179,13 +183,14 @@ class AgendaJobs implements JobsService {
         `the data is ${formatSize(bytes)}; at most ${formatSize(maxDataBytes)}`,
       );
     }
-    return this.#add(plugin, {
-      name: `${plugin}.${name}`,
-      payload: data ?? null,
-      runAt: new Date(),
-      priority: 0,
-      unique: undefined,
-    });
+    const job = { name: `${plugin}.${name}`, payload: data ?? null, runAt: new Date(), priority: 0 };
+    return this.#add({ plugin, tenant }, { ...job, unique: undefined });
+  }
+
+  async spread(plugin: string, run: ClaimedRun, tenants: readonly string[]): Promise<void> {
+    const name = `${plugin}.${run.name}`;
+    await this.#reach(this.#store.spread(name, run.key, tenants));
+    this.#processor?.poke(name);
   }
 
   desk(): JobDesk {
@@ -204,9 +209,10 @@ class AgendaJobs implements JobsService {
         plugin,
         maxDataBytes: this.#settings.maxDataBytes,
         defined: () => this.#definedBy(plugin),
-        add: (job) => this.#add(plugin, job),
-        cancel: (id) => this.#cancel(plugin, id),
-        progress: (id, told) => this.#processor?.running.progress(plugin, id, told) ?? false,
+        add: (job, tenant) => this.#add({ plugin, tenant }, job),
+        cancel: (id, tenant) => this.#cancel({ plugin, tenant: tenant?.id }, id),
+        progress: (id, told, tenant) =>
+          this.#processor?.running.progress({ plugin, tenant: tenant?.id }, id, told) ?? false,
       }),
     );
   }
@@ -214,6 +220,15 @@ class AgendaJobs implements JobsService {
   async removePlugin(plugin: string): Promise<void> {
     await this.#reach(this.#store.removePlugin(plugin));
     this.#quota.forget(plugin);
+  }
+
+  async removeTenant(tenant: string): Promise<void> {
+    await this.#reach(this.#store.removeTenant(tenant));
+    this.#tenantQuota.forget(tenant);
+  }
+
+  pauseTenant(tenant: string, paused: boolean): Promise<void> {
+    return this.#reach(this.#store.pauseTenant(tenant, paused));
   }
 
   async check(timeoutMs: number): Promise<Health> {
@@ -240,15 +255,17 @@ class AgendaJobs implements JobsService {
     await this.#settings.pool.end();
   }
 
-  async #add(plugin: string, job: NewJob): Promise<string> {
-    await this.#reach(this.#quota.take(plugin));
-    const id = await this.#reach(this.#store.add(job));
+  async #add(by: { plugin: string; tenant: CallTenant | undefined }, job: NewJob): Promise<string> {
+    const { plugin, tenant } = by;
+    if (tenant?.maxJobs !== undefined) await this.#reach(this.#tenantQuota.take(tenant.id, tenant.maxJobs));
+    await this.#reach(this.#quota.take(plugin, this.#settings.maxWaiting));
+    const id = await this.#reach(this.#store.add(job, tenant?.id));
     if (job.runAt.getTime() <= Date.now()) this.#processor?.poke(job.name);
     return id;
   }
 
-  async #cancel(plugin: string, id: string): Promise<boolean> {
-    const outcome = await this.#reach(this.#deskStore.cancel(id, plugin));
+  async #cancel(by: Enqueuer, id: string): Promise<boolean> {
+    const outcome = await this.#reach(this.#deskStore.cancel(id, by));
     if (outcome === "running") this.#processor?.running.cancel(id);
     return outcome !== null;
   }

@@ -11,9 +11,13 @@ import {
   type ScheduleRow,
 } from "./rows.ts";
 
+import type { Enqueuer } from "./store.ts";
+
 const leastId = "00000000-0000-0000-0000-000000000000";
 const mostId = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const idStart = /^[0-9a-f-]{4,36}$/;
+
+const itsOwn = `($2::text IS NULL OR starts_with(name, $2) AND data->>'tenant' IS NOT DISTINCT FROM $3::text)`;
 
 export class DeskStore {
   readonly #pool: Pool;
@@ -48,21 +52,21 @@ export class DeskStore {
     });
   }
 
-  /** What became of it: null when there was nothing to cancel. With `plugin`, only a job of that plugin. */
-  async cancel(id: string, plugin: string | undefined): Promise<"ended" | "running" | null> {
+  /** What became of it: null when there was nothing to cancel. With `by`, only a job that was enqueued so. */
+  async cancel(id: string, by: Enqueuer | undefined): Promise<"ended" | "running" | null> {
     // In two statements, the second of which finds what was claimed between them.
-    const values = [id, plugin === undefined ? null : `${plugin}.`];
+    const values = [id, by === undefined ? null : `${by.plugin}.`, by?.tenant ?? null];
     const waiting = await this.#pool.query(
       `UPDATE jobs SET next_run_at = NULL, cancelled = true, last_finished_at = now(), failed_at = now(),
          fail_reason = 'cancelled before it ran'
-       WHERE id = $1 AND ($2::text IS NULL OR starts_with(name, $2)) AND type = 'normal'
+       WHERE id = $1 AND ${itsOwn} AND type = 'normal'
          AND locked_at IS NULL AND next_run_at IS NOT NULL`,
       values,
     );
     if (waiting.rowCount === 1) return "ended";
     const running = await this.#pool.query(
       `UPDATE jobs SET cancelled = true
-       WHERE id = $1 AND ($2::text IS NULL OR starts_with(name, $2)) AND locked_at IS NOT NULL`,
+       WHERE id = $1 AND ${itsOwn} AND locked_at IS NOT NULL`,
       values,
     );
     return running.rowCount === 1 ? "running" : null;
@@ -75,7 +79,8 @@ export class DeskStore {
          data = jsonb_set(data, '{attempt}', '0')
        WHERE id = $1 AND type = 'normal' AND locked_at IS NULL AND next_run_at IS NULL AND failed_at IS NOT NULL
          AND NOT EXISTS (SELECT FROM jobs AS twin WHERE twin.name = jobs.name AND twin.data ? 'unique'
-           AND twin.data->>'unique' = jobs.data->>'unique' AND twin.next_run_at IS NOT NULL)`,
+           AND twin.data->>'unique' = jobs.data->>'unique' AND twin.next_run_at IS NOT NULL
+           AND twin.data->>'tenant' IS NOT DISTINCT FROM jobs.data->>'tenant')`,
       [id],
     );
     return rowCount === 1;

@@ -1,6 +1,7 @@
 // What a plugin sees of jobs: enqueue and cancel runs of the jobs it defines itself.
 import { XcoreError } from "../../base/error.ts";
 import { suggestion } from "../../base/nearest.ts";
+import type { CallTenant } from "../../base/tenant.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, Reply } from "../service.ts";
 import type { NewJob } from "./store.ts";
@@ -10,10 +11,14 @@ export interface FacadeSources {
   maxDataBytes: number;
   /** Names of the jobs the plugin defines. */
   defined: () => readonly string[];
-  add: (job: NewJob) => Promise<string>;
-  cancel: (id: string) => Promise<boolean>;
+  add: (job: NewJob, tenant: CallTenant | undefined) => Promise<string>;
+  cancel: (id: string, tenant: CallTenant | undefined) => Promise<boolean>;
   /** False when no such job runs. */
-  progress: (id: string, told: { progress: number; note: string | undefined }) => boolean;
+  progress: (
+    id: string,
+    told: { progress: number; note: string | undefined },
+    tenant: CallTenant | undefined,
+  ) => boolean;
 }
 
 const maxDelayMs = 366 * 86_400_000;
@@ -23,28 +28,31 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel, progress }: FacadeSources): Facade {
   return {
     calls: {
-      "jobs.enqueue": async (args) => {
+      "jobs.enqueue": async (args, { origin }) => {
         const fields = new Arguments("jobs.enqueue", args);
         const name = fields.text("name", 64);
         if (!defined().includes(name)) throw unknownJob(plugin, name, defined());
-        const id = await add({
+        const job: NewJob = {
           name: `${plugin}.${name}`,
           payload: fields.json("data", maxDataBytes).value,
           runAt: runTime(fields),
           priority: fields.optionalInteger("priority", -100, 100) ?? 0,
           unique: fields.optionalText("unique", 200),
-        });
+        };
+        const id = await add(job, origin?.tenant);
         return { id } satisfies Reply<"jobs.enqueue">;
       },
-      "jobs.cancel": async (args) => {
+      "jobs.cancel": async (args, { origin }) => {
         const id = new Arguments("jobs.cancel", args).text("id", 64);
-        return { cancelled: uuid.test(id) && (await cancel(id)) } satisfies Reply<"jobs.cancel">;
+        return {
+          cancelled: uuid.test(id) && (await cancel(id, origin?.tenant)),
+        } satisfies Reply<"jobs.cancel">;
       },
-      "jobs.progress": async (args) => {
+      "jobs.progress": async (args, { origin }) => {
         const fields = new Arguments("jobs.progress", args);
         const id = fields.text("id", 64);
         const told = { progress: fields.number("progress", 0, 1), note: fields.optionalText("note", 200) };
-        if (progress(id, told)) return null satisfies Reply<"jobs.progress">;
+        if (progress(id, told, origin?.tenant)) return null satisfies Reply<"jobs.progress">;
         throw new XcoreError("CALL_CANCELLED", `plugin '${plugin}': the job ${id} does not run any more`);
       },
     },

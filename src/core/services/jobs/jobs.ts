@@ -1,7 +1,16 @@
 // The jobs service as the rest of the core sees it.
 import type { JobDescription, JobRun } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
+import type { CallTenant } from "../../base/tenant.ts";
 import type { Service } from "../service.ts";
+
+/** A run as the core is told it; the plugin is told what is in `JobRun`. */
+export interface ClaimedRun extends JobRun {
+  /** Whom it was enqueued for. */
+  readonly tenant: string | undefined;
+  /** It is an occurrence of a schedule. */
+  readonly isScheduled: boolean;
+}
 
 export interface JobCounts {
   waiting: number;
@@ -26,6 +35,8 @@ export interface JobSummary {
   id: string;
   plugin: string;
   name: string;
+  /** Whom it runs for; null: for no tenant. */
+  tenant: string | null;
   state: JobState;
   /** Runs that were begun. */
   attempt: number;
@@ -89,7 +100,7 @@ export interface JobsService extends Service {
   bind(
     plugin: string,
     jobs: Readonly<Record<string, JobDescription>>,
-    run: (job: JobRun, signal: AbortSignal) => Promise<Json>,
+    run: (job: ClaimedRun, signal: AbortSignal) => Promise<Json>,
   ): Promise<() => Promise<void>>;
   /** Removes the schedules of a plugin that is unloaded. A server that stops leaves them: others go on, and it comes back. */
   unschedule(plugin: string): Promise<void>;
@@ -100,6 +111,8 @@ export interface JobsService extends Service {
   counts(): Promise<JobCounts>;
   list(filter: { plugin?: string; state?: JobState; limit: number }): Promise<JobSummary[]>;
   /** Runs a defined job now; returns the new job's id. */
-  enqueue(plugin: string, name: string, data: Json): Promise<string>;
+  enqueue(plugin: string, name: string, data: Json, tenant?: CallTenant): Promise<string>;
+  /** Enqueues a scheduled run once for each of these tenants; doing it again adds only what is missing. */
+  spread(plugin: string, run: ClaimedRun, tenants: readonly string[]): Promise<void>;
   desk(): JobDesk;
 }

@@ -2,12 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { Agenda, type Job } from "agenda";
 import type { Pool } from "pg";
-import type { JobRun } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { LocalChannel } from "./channel.ts";
+import type { ClaimedRun } from "./jobs.ts";
 import { ClaimingRepository, type RunEnvelope } from "./repository.ts";
 import { RunningJobs } from "./running.ts";
 import type { JobPlan } from "./schedule.ts";
@@ -16,7 +16,7 @@ import type { JobPlan } from "./schedule.ts";
 export interface Binding {
   readonly plugin: string;
   readonly plan: JobPlan;
-  readonly run: (job: JobRun, signal: AbortSignal) => Promise<Json>;
+  readonly run: (job: ClaimedRun, signal: AbortSignal) => Promise<Json>;
 }
 
 export interface ProcessorOptions {
@@ -148,11 +148,21 @@ export class JobProcessor {
       data: data.payload,
       attempt: data.attempt,
       key: keyOf(job.attrs),
+      tenant: data.tenant,
+      // One that failed is kept as a job of its own, with the key of its occurrence.
+      isScheduled: job.attrs.type === "single" || data.key !== undefined,
     };
     try {
       await binding.run(run, signal);
     } catch (error) {
-      const fields = { plugin, job: plan.name, id: _id, attempt: data.attempt, error: messageOf(error) };
+      const fields = {
+        plugin,
+        job: plan.name,
+        id: _id,
+        ...whose(data),
+        attempt: data.attempt,
+        error: messageOf(error),
+      };
       if (job.attrs.data.cancelled === true) {
         this.#options.logger.info(fields, "a job was cancelled");
         throw new XcoreError("CALL_CANCELLED", "cancelled while it ran", { cause: error });
@@ -204,6 +214,10 @@ function retryDelay(data: RunEnvelope): number | null {
 function keyOf({ _id, type, data }: Job<RunEnvelope>["attrs"]): string {
   const id = String(_id);
   return data.key ?? (type === "normal" || data.occurrence == null ? id : `${id}@${data.occurrence}`);
+}
+
+function whose({ tenant }: RunEnvelope): { tenant?: string } {
+  return tenant === undefined ? {} : { tenant };
 }
 
 function cancelledBefore(): XcoreError {

@@ -130,7 +130,7 @@ export class ClaimingRepository extends PostgresJobRepository {
          WHERE NOT EXISTS (SELECT FROM paused_jobs WHERE paused_jobs.name = names.name)) AS next WHERE ms <= $2
        UNION ALL
        SELECT DISTINCT name, 0, true FROM jobs
-         WHERE locked_at <= now() - $3 * interval '1 ms' AND name = ANY($1)`,
+         WHERE locked_at <= now() - $3 * interval '1 ms' AND NOT disabled AND name = ANY($1)`,
       [claimable(), aheadMs, lockLifetimeMs],
     );
     const due = new Map<string, { stale: boolean }>();
@@ -158,7 +158,7 @@ export class ClaimingRepository extends PostgresJobRepository {
       `UPDATE jobs SET last_modified_by = $2, next_run_at = now(),
          locked_at = CASE WHEN EXISTS (SELECT FROM paused_jobs WHERE name = $1) THEN NULL ELSE now() END
        WHERE id = (
-         SELECT id FROM jobs WHERE name = $1 AND locked_at <= now() - $3 * interval '1 ms'
+         SELECT id FROM jobs WHERE name = $1 AND locked_at <= now() - $3 * interval '1 ms' AND NOT disabled
          ORDER BY locked_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}, locked_at IS NOT NULL AS claimed`,
       [name, this.#options.owner, this.#options.lockLifetimeMs],
     );

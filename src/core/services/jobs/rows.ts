@@ -11,6 +11,7 @@ export interface Envelope {
   /** Which occurrence of a schedule is running. */
   occurrence?: string | null;
   unique?: string;
+  tenant?: string;
   /** The idempotency key, where it is not the job's id: of an occurrence of a schedule that was kept as failed. */
   key?: string;
 }
@@ -18,7 +19,8 @@ export interface Envelope {
 /** The state of a row, in SQL. */
 export const stateOf = `CASE
   WHEN locked_at IS NOT NULL THEN 'running'
-  WHEN next_run_at IS NOT NULL AND EXISTS (SELECT FROM paused_jobs WHERE paused_jobs.name = jobs.name) THEN 'paused'
+  WHEN next_run_at IS NOT NULL
+    AND (disabled OR EXISTS (SELECT FROM paused_jobs WHERE paused_jobs.name = jobs.name)) THEN 'paused'
   WHEN next_run_at <= now() THEN 'waiting'
   WHEN next_run_at IS NOT NULL THEN 'scheduled'
   WHEN cancelled THEN 'cancelled'
@@ -26,7 +28,7 @@ export const stateOf = `CASE
   ELSE 'done' END`;
 
 /** What `summaryOf` reads. */
-export const summaryColumns = `id, name, ${stateOf} AS state, (data->>'attempt')::int AS attempt, progress, progress_note,
+export const summaryColumns = `id, name, data->>'tenant' AS tenant, ${stateOf} AS state, (data->>'attempt')::int AS attempt, progress, progress_note,
   next_run_at, last_run_at,
   CASE WHEN failed_at IS NOT NULL AND failed_at >= last_finished_at THEN fail_reason END AS error`;
 
@@ -39,6 +41,7 @@ export const scheduleColumns = `${summaryColumns}, repeat_interval, repeat_timez
 export interface SummaryRow {
   id: string;
   name: string;
+  tenant: string | null;
   state: JobState;
   attempt: number | null;
   progress: number | null;
@@ -66,6 +69,7 @@ export function summaryOf(row: SummaryRow): JobSummary {
   return {
     id: row.id,
     ...namesOf(row),
+    tenant: row.tenant,
     state: row.state,
     attempt: row.attempt ?? 0,
     progress: row.progress,

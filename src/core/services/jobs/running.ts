@@ -3,6 +3,7 @@ import type { Job } from "agenda";
 import type { Pool } from "pg";
 import { XcoreError } from "../../base/error.ts";
 import type { RunEnvelope } from "./repository.ts";
+import type { Enqueuer } from "./store.ts";
 
 export interface RunningOptions {
   pool: Pool;
@@ -75,10 +76,11 @@ export class RunningJobs {
     for (const { controller } of this.#running.values()) controller.abort(cutOff(why));
   }
 
-  /** Keeps how far it is, to be written with the next look. False when no such job of the plugin runs here. */
-  progress(plugin: string, id: string, told: { progress: number; note: string | undefined }): boolean {
+  /** Keeps how far it is, to be written with the next look. False when no such job that was enqueued so runs here. */
+  progress(by: Enqueuer, id: string, told: { progress: number; note: string | undefined }): boolean {
     const running = this.#running.get(id);
-    if (running === undefined || !running.job.attrs.name.startsWith(`${plugin}.`)) return false;
+    if (running === undefined || !running.job.attrs.name.startsWith(`${by.plugin}.`)) return false;
+    if (running.job.attrs.data.tenant !== by.tenant) return false;
     running.job.attrs.progress = told.progress;
     if (told.note !== undefined) running.job.attrs.data.note = told.note;
     running.told = true;

@@ -7,7 +7,7 @@ import { withLock } from "../database/core-schema.ts";
 export const jobsSchema = "xcore";
 export const jobsTable = "jobs";
 
-const version = "xcore jobs 2";
+const version = "xcore jobs 3";
 
 const statements = [
   `SET LOCAL search_path = ${jobsSchema}`,
@@ -23,6 +23,7 @@ const statements = [
   `CREATE INDEX IF NOT EXISTS jobs_locked ON jobs (locked_at) WHERE locked_at IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS jobs_unique ON jobs (name, (data->>'unique'))
      WHERE next_run_at IS NOT NULL AND data ? 'unique'`,
+  `CREATE INDEX IF NOT EXISTS jobs_tenant ON jobs ((data->>'tenant'), name) WHERE data ? 'tenant'`,
   `DROP INDEX IF EXISTS jobs_history`,
   `CREATE INDEX IF NOT EXISTS jobs_ended ON jobs (name, (failed_at IS NULL), last_finished_at)
      WHERE next_run_at IS NULL AND locked_at IS NULL AND type = 'normal'`,

@@ -15,6 +15,12 @@ export interface NewJob {
   unique: string | undefined;
 }
 
+/** Who may touch a job: the plugin that enqueued it, in calls of the same tenant. */
+export interface Enqueuer {
+  plugin: string;
+  tenant: string | undefined;
+}
+
 export interface NewSchedule extends Schedule {
   name: string;
   firstRunAt: Date;
@@ -28,9 +34,14 @@ export class JobStore {
   }
 
   /** With `unique`, the id of the job of that key that waits already, if one does. */
-  async add(job: NewJob): Promise<string> {
+  async add(job: NewJob, tenant: string | undefined): Promise<string> {
     const { name, payload, runAt, priority, unique } = job;
-    const envelope: Envelope = { payload, attempt: 0, ...(unique === undefined ? {} : { unique }) };
+    const envelope: Envelope = {
+      payload,
+      attempt: 0,
+      ...(unique === undefined ? {} : { unique }),
+      ...(tenant === undefined ? {} : { tenant }),
+    };
     const text = `INSERT INTO jobs (name, priority, next_run_at, type, data) VALUES ($1, $2, $3, 'normal', $4) RETURNING id`;
     const values = [name, priority, runAt, JSON.stringify(envelope)];
     if (unique === undefined) {
@@ -41,8 +52,8 @@ export class JobStore {
     return withLock(this.#pool, `job ${name}`, async (client) => {
       const waiting = await client.query<{ id: string }>(
         `SELECT id FROM jobs WHERE name = $1 AND data->>'unique' = $2 AND data ? 'unique'
-           AND next_run_at IS NOT NULL LIMIT 1`,
-        [name, unique],
+           AND data->>'tenant' IS NOT DISTINCT FROM $3 AND next_run_at IS NOT NULL LIMIT 1`,
+        [name, unique, tenant ?? null],
       );
       const found = waiting.rows[0] ?? (await client.query<{ id: string }>(text, values)).rows[0];
       return found?.id ?? "";
@@ -86,6 +97,41 @@ export class JobStore {
       [`${plugin}.`, most],
     );
     return rows[0]?.count ?? 0;
+  }
+
+  /** The same of a tenant, whichever plugin they belong to. */
+  async countWaitingOf(tenant: string, most: number): Promise<number> {
+    const { rows } = await this.#pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (SELECT 1 FROM jobs
+         WHERE data->>'tenant' = $1 AND data ? 'tenant' AND next_run_at IS NOT NULL LIMIT $2) AS waiting`,
+      [tenant, most],
+    );
+    return rows[0]?.count ?? 0;
+  }
+
+  /** One job for each tenant, each with a key of its own; those that are there already are left as they are. */
+  async spread(name: string, key: string, tenants: readonly string[]): Promise<void> {
+    await this.#pool.query(
+      `INSERT INTO jobs (name, priority, next_run_at, type, data)
+       SELECT $1::text, 0, now(), 'normal', jsonb_build_object('payload', NULL, 'attempt', 0, 'tenant', tenant,
+         'key', $2::text || '/' || tenant)
+       FROM unnest($3::text[]) AS t (tenant) WHERE NOT EXISTS (
+         SELECT FROM jobs WHERE jobs.name = $1::text AND data->>'key' = $2::text || '/' || tenant)`,
+      [name, key, tenants],
+    );
+  }
+
+  async removeTenant(tenant: string): Promise<void> {
+    await this.#pool.query(`DELETE FROM jobs WHERE data->>'tenant' = $1 AND data ? 'tenant'`, [tenant]);
+  }
+
+  /** Agenda's own mark for what is not to be claimed. */
+  async pauseTenant(tenant: string, paused: boolean): Promise<void> {
+    await this.#pool.query(
+      `UPDATE jobs SET disabled = $2 WHERE data->>'tenant' = $1 AND data ? 'tenant'
+         AND (next_run_at IS NOT NULL OR locked_at IS NOT NULL)`,
+      [tenant, paused],
+    );
   }
 
   async counts(): Promise<JobCounts> {

@@ -1,4 +1,4 @@
-// How many jobs a plugin may have waiting. Counted in the database now and then, and by additions in between.
+// How many jobs a plugin, or a tenant, may have waiting. Counted in the database now and then, and by additions in between.
 import { XcoreError } from "../../base/error.ts";
 
 interface Count {
@@ -11,54 +11,66 @@ const recountAfterMs = 5000;
 const recountFullAfterMs = 250;
 
 export class WaitingQuota {
-  readonly #max: number;
-  readonly #count: (plugin: string, most: number) => Promise<number>;
+  readonly #full: (of: string, waiting: number, max: number) => XcoreError;
+  readonly #count: (of: string, most: number) => Promise<number>;
   readonly #counts = new Map<string, Count>();
   /** Counts under way: whoever comes meanwhile waits for the same one. */
   readonly #counting = new Map<string, Promise<Count>>();
 
-  constructor(max: number, count: (plugin: string, most: number) => Promise<number>) {
-    this.#max = max;
+  /** `full` makes the error; `count` counts no further than `most`. */
+  constructor(
+    full: (of: string, waiting: number, max: number) => XcoreError,
+    count: (of: string, most: number) => Promise<number>,
+  ) {
+    this.#full = full;
     this.#count = count;
   }
 
-  /** Throws `QUOTA_EXCEEDED` when the plugin's queue is full. */
-  async take(plugin: string): Promise<void> {
-    const known = this.#known(plugin) ?? (await this.#recount(plugin));
-    if (known.waiting >= this.#max) {
-      throw new XcoreError(
-        "QUOTA_EXCEEDED",
-        `plugin '${plugin}': ${known.waiting} jobs wait already; at most ${this.#max}`,
-        {
-          hint: "Enqueue less, raise the job's concurrency, or raise services.jobs.maxWaiting in integration.yaml.",
-        },
-      );
-    }
+  /** Throws when the queue is full. */
+  async take(of: string, max: number): Promise<void> {
+    const known = this.#known(of, max) ?? (await this.#recount(of, max));
+    if (known.waiting >= max) throw this.#full(of, known.waiting, max);
     known.waiting += 1;
   }
 
-  forget(plugin: string): void {
-    this.#counts.delete(plugin);
+  forget(of: string): void {
+    this.#counts.delete(of);
   }
 
-  #known(plugin: string): Count | undefined {
-    const known = this.#counts.get(plugin);
+  #known(of: string, max: number): Count | undefined {
+    const known = this.#counts.get(of);
     if (known === undefined) return undefined;
-    const validMs = known.waiting >= this.#max ? recountFullAfterMs : recountAfterMs;
+    const validMs = known.waiting >= max ? recountFullAfterMs : recountAfterMs;
     return performance.now() - known.at > validMs ? undefined : known;
   }
 
-  #recount(plugin: string): Promise<Count> {
+  #recount(of: string, max: number): Promise<Count> {
     const counting =
-      this.#counting.get(plugin) ??
-      this.#count(plugin, this.#max)
+      this.#counting.get(of) ??
+      this.#count(of, max)
         .then((waiting) => {
           const known = { waiting, at: performance.now() };
-          this.#counts.set(plugin, known);
+          this.#counts.set(of, known);
           return known;
         })
-        .finally(() => this.#counting.delete(plugin));
-    this.#counting.set(plugin, counting);
+        .finally(() => this.#counting.delete(of));
+    this.#counting.set(of, counting);
     return counting;
   }
+}
+
+export function pluginFull(plugin: string, waiting: number, max: number): XcoreError {
+  return new XcoreError(
+    "QUOTA_EXCEEDED",
+    `plugin '${plugin}': ${waiting} jobs wait already; at most ${max}`,
+    {
+      hint: "Enqueue less, raise the job's concurrency, or raise services.jobs.maxWaiting in integration.yaml.",
+    },
+  );
+}
+
+export function tenantFull(tenant: string, waiting: number, max: number): XcoreError {
+  return new XcoreError("TENANT_QUOTA", `tenant '${tenant}': ${waiting} jobs wait already; at most ${max}`, {
+    hint: `Enqueue less, or give it more: xcore tenant set ${tenant} --jobs <number>`,
+  });
 }

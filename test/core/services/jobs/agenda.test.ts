@@ -3,6 +3,7 @@ import { after, before } from "node:test";
 import type { JobsService } from "../../../../src/core/services/jobs/jobs.ts";
 import { agendaJobs } from "../../../../src/core/services/jobs/agenda.ts";
 import { jobDeskConformance } from "../../../conformance/job-desk.ts";
+import { jobTenantsConformance } from "../../../conformance/job-tenants.ts";
 import { jobsConformance } from "../../../conformance/jobs.ts";
 import {
   openProvider,
@@ -29,4 +30,5 @@ for (const [name, open] of [
 ] as const) {
   jobsConformance(name, open);
   jobDeskConformance(name, open);
+  jobTenantsConformance(name, open);
 }
