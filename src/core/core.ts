@@ -115,6 +115,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   });
   const server = await listen(config.server, app, logger);
   opening.defer(() => server.close({ drainMs: config.server.drainMs, hurry: hurry.signal }));
+  opening.defer(() => registry.endStreams());
   if (watch) {
     opening.use(
       await watchWorkspace({

@@ -2,15 +2,16 @@
 import { maxHeadLength } from "../wire/protocol.ts";
 import { XcoreError, textOf } from "./errors.ts";
 import { jsonStringify } from "./primordials.ts";
-import { takeBody, type WireBody } from "./web/body.ts";
+import type { StreamedAnswer } from "./streams/outlet.ts";
+import { openBody } from "./web/body.ts";
 import { isResponse, type Response } from "./web/response.ts";
 
 const jsonHead = "content-type\napplication/json";
 const textHead = "content-type\ntext/plain;charset=UTF-8";
 const problemHead = "content-type\napplication/problem+json";
 
-/** The record that answers request `id`; a promise when a stream has to be read first. Throws when the value is no answer. */
-export function answerRecord(id: number, value: unknown): string | Promise<string> {
+/** The record that answers request `id`, or what has to be streamed. Throws when the value is no answer. */
+export function answerOf(id: number, value: unknown): string | StreamedAnswer {
   if (value === undefined || value === null) return `P${id} 204 utf8 0\n`;
   if (typeof value === "string") return record(id, 200, textHead, value, "utf8");
   if (typeof value !== "object") {
@@ -94,16 +95,17 @@ function jsonRecord(id: number, value: unknown): string {
   return record(id, 200, jsonHead, json, "utf8");
 }
 
-function responseRecord(id: number, response: Response): string | Promise<string> {
+function responseRecord(id: number, response: Response): string | StreamedAnswer {
   if (response.type === "error") throw noAnswer("Response.error()");
   const head: string[] = [];
   for (const [name, value] of response.headers) head.push(name, value);
   const { status } = response;
   const headText = head.join("\n");
   if (headText.length > maxHeadLength) throw tooLargeHead(headText.length);
-  const finish = (body: WireBody): string => record(id, status, headText, body.text, body.encoding);
-  const body = takeBody(response);
-  return "text" in body ? finish(body) : body.then(finish);
+  const body = openBody(response);
+  return "text" in body
+    ? record(id, status, headText, body.text, body.encoding)
+    : { status, head: headText, stream: body };
 }
 
 function record(id: number, status: number, head: string, body: string, encoding: string): string {

@@ -4,11 +4,26 @@ import { SafeMap } from "./primordials.ts";
 import { AbortController, type AbortSignal } from "./web/abort.ts";
 import { DOMException } from "./web/dom-exception.ts";
 
+/** Its response's body, while that goes out. */
+export interface CallOutlet {
+  credit(units: number): void;
+  cancel(reason: unknown): void;
+}
+
+/** Its request's body, while that comes in. */
+export interface CallInlet {
+  push(text: string): void;
+  end(): void;
+  close(reason: unknown): void;
+}
+
 /** One call. Its signal is only made when somebody asks for it. */
 export class Call {
   readonly id: number;
   readonly kind: "request" | GuestCallKind;
   state: "open" | "aborted" | "answered" = "open";
+  outlet: CallOutlet | undefined;
+  inlet: CallInlet | undefined;
   #controller: AbortController | undefined;
 
   constructor(id: number, kind: "request" | GuestCallKind) {
@@ -26,7 +41,13 @@ export class Call {
 
   abort(): void {
     this.state = "aborted";
-    this.#controller?.abort(reason());
+    const why =
+      this.#controller === undefined && this.outlet === undefined && this.inlet === undefined
+        ? undefined
+        : reason();
+    this.outlet?.cancel(why);
+    this.inlet?.close(why);
+    this.#controller?.abort(why);
   }
 }
 
@@ -46,7 +67,12 @@ export class Calls {
   /** Whether the call was still waited for; it is not afterwards. */
   close(call: Call): boolean {
     if (call.state === "open") call.state = "answered";
+    call.inlet?.close(new DOMException("the request has been answered", "AbortError"));
     return this.#open.delete(call.id);
+  }
+
+  get(id: number): Call | undefined {
+    return this.#open.get(id);
   }
 
   /** Takes the call that nobody waits for any more out of the table. */

@@ -1,5 +1,6 @@
 // Reads what the core sends. The format is wire/messages.ts; this reader stands on captured intrinsics only and makes no garbage of its own.
 import type { CoreMessage, LazyRequest } from "../wire/messages.ts";
+import type { BodyEncoding } from "../wire/host-calls.ts";
 import type { GuestCallKind } from "../wire/guest-calls.ts";
 import { maxRecordLength } from "../wire/protocol.ts";
 import { charCodeAt, NativeSyntaxError, stringIndexOf, stringSlice } from "./primordials.ts";
@@ -46,6 +47,16 @@ function decodeRecord(batch: string, start: number, end: number): Received {
       return { kind: "failure", id: head.count(), json: stringSlice(batch, body, end) };
     case "A":
       return { kind: "abort", id: head.count() };
+    case "D": {
+      const id = head.count();
+      return { kind: "chunk", id, encoding: bodyEncoding(head.word()), text: stringSlice(batch, body, end) };
+    }
+    case "Z":
+      return { kind: "end", id: head.count() };
+    case "G": {
+      const id = head.count();
+      return { kind: "credit", id, units: head.count() };
+    }
     default:
       return malformed("unknown record");
   }
@@ -54,8 +65,8 @@ function decodeRecord(batch: string, start: number, end: number): Received {
 function decodeRequest(batch: string, head: Head, body: number, end: number): LazyRequest {
   const id = head.count();
   const timeoutMs = head.count();
-  const encoding = head.word();
-  if (encoding !== "utf8" && encoding !== "latin1") malformed("encoding");
+  const word = head.word();
+  const encoding = word === "stream" ? word : bodyEncoding(word);
   const methodEnd = body + head.count();
   const urlEnd = methodEnd + head.count();
   const headEnd = urlEnd + head.count();
@@ -115,6 +126,10 @@ function digits(text: string, start: number, end: number): number {
     value = value * 10 + digit;
   }
   return value;
+}
+
+function bodyEncoding(word: string): BodyEncoding {
+  return word === "utf8" || word === "latin1" ? word : malformed("encoding");
 }
 
 function callKind(word: string): GuestCallKind {

@@ -1,8 +1,8 @@
-// Runs the handler a record asks for and sends off what it gave. Whatever a handler does, it ends in exactly one record.
+// Runs the handler a record asks for and sends off what it gave. Whatever a handler does, it ends in exactly one record, or in a head and chunks that end once.
 import type { EventDelivery, GuestCallKind, JobRun } from "../wire/guest-calls.ts";
 import type { Json } from "../wire/json.ts";
 import type { LazyRequest } from "../wire/messages.ts";
-import { answerRecord, clientFault, Problem, problemRecord } from "./answer.ts";
+import { answerOf, clientFault, Problem, problemRecord } from "./answer.ts";
 import type { Call, Calls } from "./calls.ts";
 import { Context, JobContext, RequestContext, type Plugin } from "./context.ts";
 import { matchesEvent, type Definition } from "./definition.ts";
@@ -10,6 +10,8 @@ import { errorJson, XcoreError } from "./errors.ts";
 import { noParams, type Match } from "./router.ts";
 import type { Outbox } from "./outbox.ts";
 import { jsonParse, jsonStringify, stringIndexOf, stringSlice } from "./primordials.ts";
+import { Inlet } from "./streams/inlet.ts";
+import { Outlet, type StreamedAnswer } from "./streams/outlet.ts";
 import { requestFromWire } from "./web/request.ts";
 
 export class Dispatcher {
@@ -27,8 +29,10 @@ export class Dispatcher {
 
   request(message: LazyRequest): void {
     const call = this.#calls.open(message.id, "request");
+    const inlet = message.encoding === "stream" ? new Inlet(message.id, this.#outbox) : undefined;
+    call.inlet = inlet;
     try {
-      const given = this.#route(message, call);
+      const given = this.#route(message, call, inlet);
       if (isThenable(given)) void this.#answerLater(call, given);
       else this.#answer(call, given);
     } catch (thrown) {
@@ -41,7 +45,7 @@ export class Dispatcher {
   }
 
   /** What the handler gives; a problem when there is none. */
-  #route(message: LazyRequest, call: Call): unknown {
+  #route(message: LazyRequest, call: Call, inlet: Inlet | undefined): unknown {
     const { method, url } = message;
     const start = stringIndexOf(url, "/", stringIndexOf(url, "://") + 3);
     const mark = stringIndexOf(url, "?", start);
@@ -51,7 +55,7 @@ export class Dispatcher {
     if (found.handler === undefined) return noRoute(match, method, path);
     const search = mark === -1 ? "" : stringSlice(url, mark + 1);
     const context = new RequestContext(this.#plugin, call, found.params, search);
-    return found.handler(requestFromWire(message, call), context);
+    return found.handler(requestFromWire(message, call, inlet), context);
   }
 
   async #answerLater(call: Call, given: PromiseLike<unknown>): Promise<void> {
@@ -63,17 +67,20 @@ export class Dispatcher {
   }
 
   #answer(call: Call, given: unknown): void {
-    const record = answerRecord(call.id, given);
-    if (typeof record === "string") this.#send(call, record);
-    else void this.#sendLater(call, record);
+    const answer = answerOf(call.id, given);
+    if (typeof answer === "string") this.#send(call, answer);
+    else this.#stream(call, answer);
   }
 
-  async #sendLater(call: Call, record: Promise<string>): Promise<void> {
-    try {
-      this.#send(call, await record);
-    } catch (thrown) {
-      this.#failRequest(call, thrown);
+  #stream(call: Call, answer: StreamedAnswer): void {
+    if (call.state === "aborted") {
+      answer.stream.cancel(call.signal.reason).catch(() => undefined);
+      return;
     }
+    call.outlet = new Outlet(call.id, answer, this.#outbox, {
+      onEnd: () => void this.#calls.close(call),
+      onEarlyFailure: (thrown) => this.#failRequest(call, thrown),
+    });
   }
 
   #failRequest(call: Call, thrown: unknown): void {

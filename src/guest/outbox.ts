@@ -12,8 +12,16 @@ const maxLogLength = 512 * 1024;
 const maxMessageLength = 4 * 1024;
 const maxFieldsLength = 8 * 1024;
 
+/** What has records to add, but not before the turn is over. */
+export interface Flusher {
+  /** Adds as many as there is room for; false when there was too little. */
+  flush(): boolean;
+}
+
 export class Outbox {
   #batch = "";
+  #flushers: Flusher[] = [];
+  #crowded = false;
   #logLines = 0;
   #logLength = 0;
   #droppedLines = 0;
@@ -26,6 +34,16 @@ export class Outbox {
   /** Adds without looking at the cap: for records that are small and must not get lost. */
   add(record: string): void {
     this.#batch += `${record.length}:${record}`;
+  }
+
+  /** Has it asked for its records when the outbox is next drained. */
+  atDrain(flusher: Flusher): void {
+    this.#flushers[this.#flushers.length] = flusher;
+  }
+
+  /** Whether what was drained last left something behind for want of room. */
+  get crowded(): boolean {
+    return this.#crowded;
   }
 
   /** `fields` is JSON of an object, or "{}". */
@@ -44,6 +62,7 @@ export class Outbox {
   }
 
   drain(): string {
+    if (this.#flushers.length > 0) this.#flushAll();
     if (this.#droppedLines > 0) {
       this.add(`Lwarn\n{"message":"${this.#droppedLines} log lines dropped","fields":{}}`);
     }
@@ -53,5 +72,15 @@ export class Outbox {
     this.#logLength = 0;
     this.#droppedLines = 0;
     return batch;
+  }
+
+  #flushAll(): void {
+    const flushers = this.#flushers;
+    this.#flushers = [];
+    for (let at = 0; at < flushers.length; at += 1) {
+      const flusher = flushers[at] as Flusher;
+      if (!flusher.flush()) this.atDrain(flusher);
+    }
+    this.#crowded = this.#flushers.length > 0;
   }
 }

@@ -42,14 +42,15 @@ export class Runtime {
     if (this.#dispatcher === undefined) this.#describe();
     const said = this.outbox.drain();
     this.#said = said;
-    return `${this.timers.untilNext() ?? "-"}${this.#calls.size > 0 ? "+" : ""};${said}`;
+    return `${this.#untilNext()}${this.#calls.size > 0 ? "+" : ""};${said}`;
   }
 
   /** `<milliseconds to the next timer, or ->;<batch>`; what it gives is no longer in the outbox. `again`: with what `receive` gave last. */
   drain(again: boolean): string {
     const said = again ? this.#said : "";
     this.#said = "";
-    return `${this.timers.untilNext() ?? "-"};${said}${this.outbox.drain()}`;
+    const more = this.outbox.drain();
+    return `${this.#untilNext()};${said}${more}`;
   }
 
   /** Base64 of the core's randomness, once the boot record has come. */
@@ -63,6 +64,11 @@ export class Runtime {
 
   reportUncaught(where: string, thrown: unknown): void {
     this.outbox.log("error", `uncaught in ${where}: ${messageOf(thrown)}`, `{"error":${errorJson(thrown)}}`);
+  }
+
+  /** Milliseconds until it wants to be entered again; "-": not by itself. */
+  #untilNext(): number | "-" {
+    return this.outbox.crowded ? 0 : (this.timers.untilNext() ?? "-");
   }
 
   #handle(message: Received): void {
@@ -91,6 +97,16 @@ export class Runtime {
         this.link.abandon(call);
         return;
       }
+      // For a call that is over by now: nobody wants it.
+      case "chunk":
+        this.#calls.get(message.id)?.inlet?.push(message.text);
+        return;
+      case "end":
+        this.#calls.get(message.id)?.inlet?.end();
+        return;
+      case "credit":
+        this.#calls.get(message.id)?.outlet?.credit(message.units);
+        return;
     }
   }
 
@@ -112,6 +128,7 @@ export class Runtime {
       log: makeLog(this.outbox),
       link: this.link,
       making: new Map<string, Promise<unknown>>(),
+      payloads: new SafeMap<string, SchemaCheck>(),
     });
   }
 
@@ -121,6 +138,8 @@ export class Runtime {
     if (this.#plugin === undefined || !("__xcore_plugin" in holder)) return;
     try {
       const definition = readDefinition(holder.__xcore_plugin?.default);
+      const { payloads } = this.#plugin;
+      definition.payloads.forEach((check, name) => payloads.set(name, check));
       const description = jsonStringify(definition.description);
       this.#dispatcher = new Dispatcher(this.#plugin, definition, this.#calls, this.outbox);
       this.outbox.add(`V0\n${description}`);
@@ -128,7 +147,6 @@ export class Runtime {
       this.outbox.add(`E0\n${errorJson(error)}`);
     } finally {
       holder.__xcore_plugin = {};
-      payloads: new SafeMap<string, SchemaCheck>(),
     }
   }
 }
@@ -138,5 +156,3 @@ function deepFreeze<Value>(value: Value): Value {
   for (const part of Object.values(value)) deepFreeze(part);
   return freeze(value);
 }
-      const { payloads } = this.#plugin;
-      definition.payloads.forEach((check, name) => payloads.set(name, check));

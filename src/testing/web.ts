@@ -1,5 +1,7 @@
 // Between the web's own Request and Response, which tests speak, and what crosses the wall.
-import type { GuestRequest, GuestResponse } from "../wire/guest-calls.ts";
+import type { ResponseStream } from "../core/sandbox/response-stream.ts";
+import type { PluginResponse } from "../core/sandbox/sandbox.ts";
+import type { GuestRequest } from "../wire/guest-calls.ts";
 import type { HostCalls } from "../wire/host-calls.ts";
 
 const origin = "http://plugin.test";
@@ -12,14 +14,40 @@ export async function guestRequest(input: string | URL | Request, init?: Request
   return { method: request.method, url: request.url, headers, body, encoding: "latin1" };
 }
 
-export function webResponse(response: GuestResponse, method: string): Response {
+export function webResponse(response: PluginResponse, method: string): Response {
   const headers = new Headers();
   for (let at = 0; at + 1 < response.headers.length; at += 2) {
     headers.append(response.headers[at] ?? "", response.headers[at + 1] ?? "");
   }
   const empty = [204, 205, 304].includes(response.status) || method === "HEAD";
+  const { stream } = response;
+  if (stream !== undefined && !empty) {
+    return new Response(webStream(stream), { status: response.status, headers });
+  }
+  stream?.cancel();
   const body = empty ? null : new Uint8Array(Buffer.from(response.body, response.encoding));
   return new Response(body, { status: response.status, headers });
+}
+
+function webStream(stream: ResponseStream): ReadableStream<Uint8Array> {
+  let unread: (() => void)[] = [];
+  return new ReadableStream({
+    start: (controller) =>
+      stream.pipe({
+        chunk: (text, encoding, consumed) => {
+          unread.push(consumed);
+          controller.enqueue(Buffer.from(text, encoding));
+        },
+        end: () => controller.close(),
+        fail: (error) => controller.error(error),
+      }),
+    pull: () => {
+      const read = unread;
+      unread = [];
+      for (const consumed of read) consumed();
+    },
+    cancel: () => stream.cancel(),
+  });
 }
 
 /** A plugin's outgoing request; the arguments come from its own runtime. */

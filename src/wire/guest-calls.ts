@@ -10,6 +10,8 @@ export interface GuestRequest {
   headers: readonly string[];
   body: string;
   encoding: BodyEncoding;
+  /** The body comes in chunks behind it, Latin-1; `body` is empty. */
+  streamed?: boolean;
 }
 
 export interface GuestResponse {
@@ -67,8 +69,6 @@ export interface JobDescription {
   backoff?: JobBackoff;
 }
 
-/** What `definePlugin` declared, as data. */
-export interface GuestDescription {
 export interface ActionDescription {
   description?: string;
   /** JSON Schema of what a caller gives and gets, where they can be had. */
@@ -80,6 +80,8 @@ export interface ActionDescription {
   idempotent?: boolean;
 }
 
+/** What `definePlugin` declared, as data. */
+export interface GuestDescription {
   /** "GET /notes/:id", in order. */
   routes: readonly string[];
   /** Whether there is a web-standard `fetch` handler behind the routes. */
@@ -88,10 +90,10 @@ export interface ActionDescription {
   jobs: Readonly<Record<string, JobDescription>>;
   /** Event names or patterns with a `*` as the last segment. */
   events: readonly string[];
-}
-
   /** By the names of events it publishes: the JSON Schema of the payload, where it can be had. */
   publishes: Readonly<Record<string, { payload?: Json }>>;
+}
+
 /** An error that leaves the isolate. `code` is a name the guest gives; the core treats all of it as text. */
 export interface GuestError {
   name: string;

@@ -1,6 +1,6 @@
 // The records' texts. The first character tells the kind, a head line of space-separated fields follows, then the rest by length.
 // Heads hold numbers and fixed words only; whatever a stranger chose (URL, names, headers, bodies) stands behind the head.
-import { maxHeadLength } from "./protocol.ts";
+import { maxChunkLength, maxHeadLength } from "./protocol.ts";
 import { readCount } from "./records.ts";
 import type { BodyEncoding } from "./host-calls.ts";
 import type { GuestCallKind, GuestRequest, GuestResponse } from "./guest-calls.ts";
@@ -14,12 +14,27 @@ export type CoreMessage =
   /** Answer to a host call. */
   | { kind: "reply"; id: number; json: string }
   | { kind: "failure"; id: number; json: string }
-  /** The caller has gone or the deadline has passed: fires the call's AbortSignal; no answer is awaited. */
-  | { kind: "abort"; id: number };
+  /** The caller has gone or the deadline has passed: fires the call's AbortSignal, ends its streams; no answer is awaited. */
+  | { kind: "abort"; id: number }
+  /** What comes next of a request's body that is streamed. */
+  | { kind: "chunk"; id: number; encoding: BodyEncoding; text: string }
+  /** That was all of it. */
+  | { kind: "end"; id: number }
+  /** So much more of the response's window may be used. */
+  | { kind: "credit"; id: number; units: number };
 
 /** Guest to core. */
 export type GuestMessage =
   | { kind: "response"; id: number; response: GuestResponse }
+  /** The head of a response whose body follows in chunks. */
+  | { kind: "head"; id: number; status: number; headers: readonly string[] }
+  | { kind: "chunk"; id: number; encoding: BodyEncoding; text: string }
+  /** The body is complete; an `error` in its place cuts it off. */
+  | { kind: "end"; id: number }
+  /** So much more of the request's window may be used. */
+  | { kind: "credit"; id: number; units: number }
+  /** The rest of the request's body will not be read. */
+  | { kind: "unread"; id: number }
   /** A call's result; JSON. */
   | { kind: "value"; id: number; json: string }
   /** A request or call failed; JSON of a GuestError. */
@@ -41,9 +56,9 @@ export function encodeCoreMessage(message: CoreMessage): string {
     case "boot":
       return `B\n${message.json}`;
     case "request": {
-      const { method, url, headers, body, encoding } = message.request;
+      const { method, url, headers, body, encoding, streamed } = message.request;
       const head = headers.join("\n");
-      return `Q${message.id} ${message.timeoutMs} ${encoding} ${method.length} ${url.length} ${head.length}\n${method}${url}${head}${body}`;
+      return `Q${message.id} ${message.timeoutMs} ${streamed === true ? "stream" : encoding} ${method.length} ${url.length} ${head.length}\n${method}${url}${head}${body}`;
     }
     case "call":
       return `C${message.id} ${message.timeoutMs} ${message.call} ${message.name.length}\n${message.name}${message.json}`;
@@ -53,6 +68,22 @@ export function encodeCoreMessage(message: CoreMessage): string {
       return `F${message.id}\n${message.json}`;
     case "abort":
       return `A${message.id}\n`;
+    default:
+      return encodeStreamMessage(message);
+  }
+}
+
+type StreamMessage = Extract<CoreMessage | GuestMessage, { kind: "chunk" | "end" | "credit" }>;
+
+/** The kinds that go both ways. */
+function encodeStreamMessage(message: StreamMessage): string {
+  switch (message.kind) {
+    case "chunk":
+      return `D${message.id} ${message.encoding}\n${message.text}`;
+    case "end":
+      return `Z${message.id}\n`;
+    case "credit":
+      return `G${message.id} ${message.units}\n`;
   }
 }
 
@@ -61,7 +92,8 @@ export interface LazyRequest {
   kind: "lazy-request";
   id: number;
   timeoutMs: number;
-  encoding: BodyEncoding;
+  /** The body's; `stream`: it follows in chunks. */
+  encoding: BodyEncoding | "stream";
   method: string;
   url: string;
   head: string;
@@ -85,6 +117,14 @@ export function encodeGuestMessage(message: GuestMessage): string {
       return `X${message.id}\n`;
     case "log":
       return `L${message.level}\n${message.json}`;
+    case "head": {
+      const head = message.headers.join("\n");
+      return `S${message.id} ${message.status} ${head.length}\n${head}`;
+    }
+    case "unread":
+      return `K${message.id}\n`;
+    default:
+      return encodeStreamMessage(message);
   }
 }
 
@@ -107,6 +147,17 @@ export function decodeGuestMessage(record: string): GuestMessage {
       };
     case "X":
       return { kind: "cancel", id: count(fields[0]) };
+    case "S":
+      return decodeHead(fields, rest);
+    case "D":
+      if (rest.length > maxChunkLength) throw new SyntaxError("a chunk that is too large");
+      return { kind: "chunk", id: count(fields[0]), encoding: bodyEncoding(fields[1]), text: rest };
+    case "Z":
+      return { kind: "end", id: count(fields[0]) };
+    case "G":
+      return { kind: "credit", id: count(fields[0]), units: count(fields[1]) };
+    case "K":
+      return { kind: "unread", id: count(fields[0]) };
     case "L":
       return { kind: "log", level: oneOf(levels, fields[0]), json: rest };
     default:
@@ -128,6 +179,15 @@ function decodeResponse(record: string): GuestMessage {
   if (headEnd - lineEnd > maxHeadLength + 1) throw new SyntaxError("a response whose head is too large");
   const headers = splitHeaders(record.slice(lineEnd + 1, headEnd));
   return { kind: "response", id, response: { status, encoding, headers, body: record.slice(headEnd) } };
+}
+
+function decodeHead(fields: readonly string[], rest: string): GuestMessage {
+  const status = count(fields[1]);
+  if (status < 200 || status > 599 || count(fields[2]) !== rest.length) {
+    throw new SyntaxError("malformed response");
+  }
+  if (rest.length > maxHeadLength) throw new SyntaxError("a response whose head is too large");
+  return { kind: "head", id: count(fields[0]), status, headers: splitHeaders(rest) };
 }
 
 /** "name\nvalue\nname\nvalue" as a flat list. */

@@ -15,6 +15,7 @@ import {
   type CoreMessage,
   type GuestMessage,
 } from "../../src/wire/messages.ts";
+import { chunkCost } from "../../src/wire/protocol.ts";
 import { decodeBatch, encodeBatch } from "../../src/wire/records.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -71,6 +72,49 @@ export class GuestFailure extends Error {
   }
 }
 
+/** One request whose records are looked at one by one. */
+export class Exchange {
+  readonly id: number;
+  readonly messages: GuestMessage[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  take(message: GuestMessage): void {
+    this.messages.push(message);
+    this.#wake?.();
+  }
+
+  get kinds(): string {
+    return this.messages.map(({ kind }) => kind).join(" ");
+  }
+
+  /** What of the body has come, and how much of the window that took. */
+  get body(): { text: string; cost: number } {
+    const chunks = this.messages.filter((message) => message.kind === "chunk");
+    return {
+      text: Buffer.from(chunks.map(({ text }) => text).join(""), "latin1").toString(),
+      cost: chunks.reduce((sum, { text }) => sum + chunkCost(text.length), 0),
+    };
+  }
+
+  /** Waits until the records fulfil it; the test's own time limit ends a wait in vain. */
+  async until(condition: (exchange: this) => boolean): Promise<this> {
+    while (!condition(this)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+    return this;
+  }
+
+  over(): Promise<this> {
+    return this.until(({ messages }) => /^(response|end|error)$/.test(messages.at(-1)?.kind ?? ""));
+  }
+}
+
 export class Guest implements Disposable {
   readonly logs: { level: string; message: string; fields: Record<string, Json> }[] = [];
   readonly hostCalls: { id: number; name: string; args: Json; call: number }[] = [];
@@ -83,6 +127,7 @@ export class Guest implements Disposable {
   readonly #drain: ivm.Reference<() => string>;
   readonly #host: GuestOptions["host"];
   readonly #waiting = new Map<number, Waiting>();
+  readonly #exchanges = new Map<number, Exchange>();
   #timer: NodeJS.Timeout | undefined;
   #lastId = 0;
 
@@ -157,6 +202,16 @@ export class Guest implements Disposable {
     return { id, answer };
   }
 
+  /** Starts a request whose records the test reads itself; `streamed`: its body is sent by the test in chunks. */
+  exchange(method: string, path: string, options: { streamed?: boolean } = {}): Exchange {
+    const exchange = new Exchange((this.#lastId += 1));
+    this.#exchanges.set(exchange.id, exchange);
+    const url = `http://server.test${path}`;
+    const request = { method, url, headers: [], body: "", encoding: "utf8", ...options } as const;
+    this.send({ kind: "request", id: exchange.id, timeoutMs: 5000, request });
+    return exchange;
+  }
+
   async call(kind: GuestCallKind, name: string, payload: Json): Promise<Json> {
     const id = (this.#lastId += 1);
     const message = this.#await(id);
@@ -198,6 +253,11 @@ export class Guest implements Disposable {
   }
 
   #take(message: GuestMessage): void {
+    const exchange = "id" in message ? this.#exchanges.get(message.id) : undefined;
+    if (exchange !== undefined && message.kind !== "host-call" && message.kind !== "cancel") {
+      exchange.take(message);
+      return;
+    }
     switch (message.kind) {
       case "log":
         this.logs.push({

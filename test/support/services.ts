@@ -154,7 +154,15 @@ export function identity(name: string, permissions: Partial<Permissions> = {}): 
   return {
     name,
     permissions: { ...noPermissions, ...permissions },
-    limits: { memoryBytes: 64 * 1024 ** 2, cpuMs: 200, timeoutMs: 5000, rate: undefined },
+    limits: {
+      memoryBytes: 64 * 1024 ** 2,
+      cpuMs: 200,
+      timeoutMs: 5000,
+      rate: undefined,
+      streamIdleMs: 120_000,
+      streamTimeMs: 3_600_000,
+      streamBytes: 1024 ** 3,
+    },
     secrets: {},
   };
 }

@@ -9,4 +9,10 @@ export interface Limits {
   readonly timeoutMs: number;
   /** Requests it answers; undefined: as many as come. */
   readonly rate: Rate | undefined;
+  /** How long nothing of a streamed answer may move. */
+  readonly streamIdleMs: number;
+  /** How long a streamed answer may last. */
+  readonly streamTimeMs: number;
+  /** How large a streamed answer may become. */
+  readonly streamBytes: number;
 }

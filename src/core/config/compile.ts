@@ -123,6 +123,9 @@ function policyConfig(
     ["memory", "memoryBytes"],
     ["cpu", "cpuMs"],
     ["timeout", "timeoutMs"],
+    ["streamIdle", "streamIdleMs"],
+    ["streamTime", "streamTimeMs"],
+    ["streamSize", "streamBytes"],
   ] as const) {
     if ((written[field] ?? 0) > ceilings[field]) {
       complain(
@@ -151,6 +154,9 @@ function policyConfig(
       memoryBytes: written.memoryBytes ?? Math.min(standard.memoryBytes, ceilings.memoryBytes),
       cpuMs: written.cpuMs ?? Math.min(standard.cpuMs, ceilings.cpuMs),
       timeoutMs: written.timeoutMs ?? Math.min(standard.timeoutMs, ceilings.timeoutMs),
+      streamIdleMs: written.streamIdleMs ?? Math.min(standard.streamIdleMs, ceilings.streamIdleMs),
+      streamTimeMs: written.streamTimeMs ?? Math.min(standard.streamTimeMs, ceilings.streamTimeMs),
+      streamBytes: written.streamBytes ?? Math.min(standard.streamBytes, ceilings.streamBytes),
       rate: written.rate ?? ceilings.rate,
     },
     signatures: {

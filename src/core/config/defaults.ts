@@ -13,6 +13,20 @@ export const defaults = {
   log: { level: "info", format: "auto" },
   services: { database: "embedded", cache: "memory", jobs: "agenda", events: "memory" },
   migrations: { mode: "auto", folder: "migrations", entities: [] },
-  limits: { memory: "64mb", cpu: "200ms", timeout: "5s" },
-  ceilings: { memory: "256mb", cpu: "1s", timeout: "30s" },
+  limits: {
+    memory: "64mb",
+    cpu: "200ms",
+    timeout: "5s",
+    streamIdle: "2m",
+    streamTime: "1h",
+    streamSize: "1gb",
+  },
+  ceilings: {
+    memory: "256mb",
+    cpu: "1s",
+    timeout: "30s",
+    streamIdle: "10m",
+    streamTime: "1d",
+    streamSize: "10gb",
+  },
 } as const;

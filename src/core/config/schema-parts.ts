@@ -76,6 +76,13 @@ export const limitsSchema = (description: string) =>
       ),
       timeout: Type.Optional(duration("The deadline of one call.", { examples: ["5s"] })),
       rate: Type.Optional(rate("Requests it answers in a period; more get 429.", { examples: ["100/1s"] })),
+      streamIdle: Type.Optional(
+        duration("How long nothing of a streamed answer may move before it is cut off.", {
+          examples: ["2m"],
+        }),
+      ),
+      streamTime: Type.Optional(duration("How long a streamed answer may last.", { examples: ["1h"] })),
+      streamSize: Type.Optional(size("How large a streamed answer may become.", { examples: ["1gb"] })),
     },
     description,
   );

@@ -47,6 +47,15 @@ export function limitsOf(
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(yaml.cpu === undefined ? {} : { cpuMs: msOf(yaml.cpu, [...path, "cpu"], complain) }),
     ...(yaml.timeout === undefined ? {} : { timeoutMs: msOf(yaml.timeout, [...path, "timeout"], complain) }),
+    ...(yaml.streamIdle === undefined
+      ? {}
+      : { streamIdleMs: msOf(yaml.streamIdle, [...path, "streamIdle"], complain) }),
+    ...(yaml.streamTime === undefined
+      ? {}
+      : { streamTimeMs: msOf(yaml.streamTime, [...path, "streamTime"], complain) }),
+    ...(yaml.streamSize === undefined
+      ? {}
+      : { streamBytes: bytesOf(yaml.streamSize, [...path, "streamSize"], complain) }),
     ...(yaml.rate === undefined ? {} : { rate: rateOf(yaml.rate, [...path, "rate"], complain) }),
   };
 }

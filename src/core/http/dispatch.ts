@@ -1,11 +1,13 @@
 // From an HTTP request under /app/<plugin>/ into the plugin, and its answer back to the client.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { GuestResponse } from "../../wire/guest-calls.ts";
 import { CancelOnce } from "../base/cancel.ts";
-import { XcoreError } from "../base/error.ts";
+import type { XcoreError } from "../base/error.ts";
 import type { Plugin } from "../plugins/plugin.ts";
-import { readBody, type Body } from "./body.ts";
+import type { PluginResponse } from "../plugins/exchange.ts";
+import { openBody, type WholeBody } from "./body.ts";
+import { IncomingBody } from "./incoming-body.ts";
 import { innerPath } from "./mount.ts";
+import { writeResponse } from "./write-response.ts";
 
 const startingTimeoutMs = 5000;
 
@@ -14,18 +16,22 @@ export interface Exchange {
   response: ServerResponse;
   requestId: string;
   maxBodyBytes: number;
+  /** The head of an answer whose body is streamed has been written. */
+  onHead(): void;
 }
 
-/** Runs the request in the plugin and writes the answer. Rejects before anything is written, or not at all. */
+/** Runs the request in the plugin and writes the answer. Rejects before anything is written, or when a stream was cut off. */
 export function dispatch(plugin: Plugin, exchange: Exchange): Promise<void> {
-  const body = readBody(exchange.request, exchange.maxBodyBytes);
-  if (body instanceof Promise) return body.then((read) => answer(plugin, exchange, read));
+  const body = openBody(exchange.request, exchange.maxBodyBytes);
+  if (body instanceof Promise) return body.then((opened) => answer(plugin, exchange, opened));
   return answer(plugin, exchange, body);
 }
 
-function answer(plugin: Plugin, { request, response, requestId }: Exchange, body: Body): Promise<void> {
+function answer(plugin: Plugin, exchange: Exchange, body: WholeBody | IncomingBody): Promise<void> {
+  const { request, response } = exchange;
   const gone = new CancelOnce();
   response.once("close", () => gone.cancel());
+  if (body instanceof IncomingBody) return answerStreamed(plugin, exchange, { body, gone });
   const method = request.method ?? "GET";
   return plugin
     .request(
@@ -36,43 +42,54 @@ function answer(plugin: Plugin, { request, response, requestId }: Exchange, body
         body: body.text,
         encoding: body.encoding,
       },
-      { timeoutMs: plugin.current?.build.limits.timeoutMs ?? startingTimeoutMs, signal: gone },
+      { timeoutMs: timeoutOf(plugin), signal: gone },
     )
-    .then((guest) => write(response, guest, { requestId, head: method === "HEAD" }));
+    .then((guest) => write(exchange, guest));
+}
+
+async function answerStreamed(
+  plugin: Plugin,
+  exchange: Exchange,
+  { body, gone }: { body: IncomingBody; gone: CancelOnce },
+): Promise<void> {
+  const { request, response } = exchange;
+  let fault: XcoreError | undefined;
+  body.onFault((found) => {
+    fault = found;
+    // The plugin is not asked any further; half an answer is cut.
+    if (response.headersSent) response.destroy();
+    else gone.cancel(found);
+  });
+  try {
+    const guest = await plugin.request(
+      {
+        method: request.method ?? "GET",
+        url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
+        headers: request.rawHeaders,
+        body: "",
+        encoding: "latin1",
+        streamed: true,
+      },
+      { timeoutMs: timeoutOf(plugin), signal: gone, body },
+    );
+    await write(exchange, guest);
+  } catch (error) {
+    throw fault ?? error;
+  } finally {
+    body.close();
+  }
 }
 
 function write(
-  response: ServerResponse,
-  guest: GuestResponse,
-  { requestId, head }: { requestId: string; head: boolean },
-): void {
-  const { body, encoding, status } = guest;
-  const headers = ["x-request-id", requestId];
-  for (let at = 0; at + 1 < guest.headers.length; at += 2) {
-    const name = guest.headers[at] ?? "";
-    if (!ownHeader.test(name)) headers.push(name, guest.headers[at + 1] ?? "");
-  }
-  const empty = status === 204 || status === 304;
-  if (!empty && !(head && body === "")) {
-    headers.push("content-length", String(Buffer.byteLength(body, encoding)));
-  }
-  try {
-    response.writeHead(status, headers);
-  } catch (error) {
-    throw new XcoreError(
-      "PLUGIN_BAD_RESPONSE",
-      "the plugin's response has a header that HTTP does not allow",
-      { cause: error },
-    );
-  }
-  // As a string: then Node sends head and body in one piece.
-  if (empty || head) response.end();
-  else response.end(body, encoding);
+  { request, response, requestId, onHead }: Exchange,
+  guest: PluginResponse,
+): Promise<void> | undefined {
+  return writeResponse(response, guest, { requestId, head: request.method === "HEAD", onHead });
 }
 
-// Framing is ours (RFC 9110 7.6.1 and 8.6): a guest can neither smuggle a second response nor lie about lengths.
-const ownHeader =
-  /^(connection|keep-alive|proxy-connection|transfer-encoding|te|trailer|upgrade|content-length|x-request-id)$/i;
+function timeoutOf(plugin: Plugin): number {
+  return plugin.current?.build.limits.timeoutMs ?? startingTimeoutMs;
+}
 
 const hostPattern = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:.]+\](:\d{1,5})?$/i;
 

@@ -28,15 +28,19 @@ export function pluginRequests(
     const startedAt = performance.now();
     const requestId = options.nextRequestId();
     let plugin: Plugin | undefined;
+    let headAt: number | undefined;
+    const onHead = (): void => {
+      headAt = performance.now();
+    };
     const failed = (error: unknown): void => {
       const fault = asXcoreError(error);
       writeFailure(response, fault, { requestId, exposeFaults });
-      note({ plugin, request, response, requestId, startedAt, fault }, options);
+      note({ plugin, request, response, requestId, startedAt, headAt, fault }, options);
     };
     try {
       plugin = pluginAt(request.url ?? "/", plugins);
-      dispatch(plugin, { request, response, requestId, maxBodyBytes }).then(
-        () => note({ plugin, request, response, requestId, startedAt, fault: undefined }, options),
+      dispatch(plugin, { request, response, requestId, maxBodyBytes, onHead }).then(
+        () => note({ plugin, request, response, requestId, startedAt, headAt, fault: undefined }, options),
         failed,
       );
     } catch (error) {
@@ -51,15 +55,18 @@ interface Noted {
   response: ServerResponse;
   requestId: string;
   startedAt: number;
+  /** When the head of a stream was written: until then the client waited for the plugin. */
+  headAt: number | undefined;
   fault: XcoreError | undefined;
 }
 
 function note(noted: Noted, { meter, logger }: PluginRequestOptions): void {
-  const { plugin, request, response, requestId, startedAt, fault } = noted;
+  const { plugin, request, response, requestId, startedAt, headAt, fault } = noted;
   const ms = performance.now() - startedAt;
-  const failed = response.statusCode >= 500;
-  meter.record(ms, failed);
-  plugin?.meter.record(ms, failed);
+  const waitedMs = headAt === undefined ? ms : headAt - startedAt;
+  const failed = response.statusCode >= 500 || (fault !== undefined && statusOf(fault) >= 500);
+  meter.record(waitedMs, failed);
+  plugin?.meter.record(waitedMs, failed);
   const line = {
     id: requestId,
     plugin: plugin?.name,

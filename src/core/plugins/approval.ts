@@ -17,7 +17,7 @@ export function effectiveLimits(manifest: Manifest, config: Config): Limits {
   const tooMuch: string[] = [];
   const check = (
     key: string,
-    field: "memoryBytes" | "cpuMs" | "timeoutMs",
+    field: Exclude<keyof Limits, "rate">,
     show: (value: number) => string,
   ): void => {
     const wanted = asked[field];
@@ -27,6 +27,9 @@ export function effectiveLimits(manifest: Manifest, config: Config): Limits {
   check("memory", "memoryBytes", formatSize);
   check("cpu", "cpuMs", formatDuration);
   check("timeout", "timeoutMs", formatDuration);
+  check("streamIdle", "streamIdleMs", formatDuration);
+  check("streamTime", "streamTimeMs", formatDuration);
+  check("streamSize", "streamBytes", formatSize);
   if (own.rate === undefined && asked.rate !== undefined && above(asked.rate, ceilings.rate)) {
     tooMuch.push(`rate ${formatRate(asked.rate)} (ceiling ${formatRate(ceilings.rate)})`);
   }

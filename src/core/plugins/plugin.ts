@@ -1,12 +1,12 @@
 // One plugin's life: its state, its living revision, and how one revision follows another without a gap.
-import type { GuestRequest, GuestResponse } from "../../wire/guest-calls.ts";
+import type { GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
 import { wasNotBegun } from "../sandbox/end-reasons.ts";
-import type { CallOptions } from "../sandbox/sandbox.ts";
+import type { CallOptions, PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
@@ -139,13 +139,14 @@ export class Plugin {
    * Answers one HTTP request. What a neighbour's crash cut off is made again: a GET or HEAD, and whatever the plugin had not
    * begun with.
    */
-  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+  request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const revision = this.#current;
     if (this.#limiter?.take() === false) return Promise.reject(this.#tooMany(this.#limiter));
     if (revision === undefined) return this.#requestWhenReady(request, options);
     const startedAt = performance.now();
     return revision.request(request, options).catch((error: unknown) => {
-      if (!isRepeatable(error, request.method)) throw error;
+      // What has been read of a body that streams is gone.
+      if (options.body !== undefined || !isRepeatable(error, request.method)) throw error;
       return this.#requestWhenReady(request, { ...options, timeoutMs: left(options.timeoutMs, startedAt) });
     });
   }
@@ -167,13 +168,14 @@ export class Plugin {
     }
   }
 
-  async #requestWhenReady(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+  async #requestWhenReady(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const startedAt = performance.now();
     const revision = await this.#ready(options.timeoutMs);
     try {
       return await revision.request(request, options);
     } catch (error) {
-      if (!isRepeatable(error, request.method)) throw error;
+      // What has been read of a body that streams is gone.
+      if (options.body !== undefined || !isRepeatable(error, request.method)) throw error;
       return await this.#requestWhenReady(request, {
         ...options,
         timeoutMs: left(options.timeoutMs, startedAt),

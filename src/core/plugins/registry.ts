@@ -126,6 +126,11 @@ export class PluginRegistry {
     return this.get(name).action(action, input, options);
   }
 
+  /** The server is stopping: what never ends by itself must not hold it up. */
+  endStreams(): void {
+    for (const plugin of this.list()) plugin.current?.endStreams();
+  }
+
   async close(options: { drain: boolean }): Promise<void> {
     await Promise.all(this.list().map((plugin) => plugin.close(options)));
   }

@@ -1,10 +1,16 @@
 // One loaded build of a plugin: its isolate, its grants, its jobs and subscriptions, and how all of it ends.
-import type { EventDelivery, GuestRequest, GuestResponse, JobRun } from "../../wire/guest-calls.ts";
+import type { EventDelivery, GuestRequest, JobRun } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
-import type { CallOptions, Sandbox, SandboxPool } from "../sandbox/sandbox.ts";
+import type {
+  CallOptions,
+  PluginResponse,
+  RequestOptions,
+  Sandbox,
+  SandboxPool,
+} from "../sandbox/sandbox.ts";
 import type { EventsService } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
 import type { JobsService } from "../services/jobs/jobs.ts";
@@ -113,8 +119,19 @@ export class Revision {
   }
 
   /** One HTTP request; counted, so that a drain waits for it. */
-  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
-    return this.#track(this.sandbox.request(request, options));
+  request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
+    const answer = this.sandbox.request(request, options);
+    this.#inFlight += 1;
+    answer.then(
+      ({ stream }) => (stream === undefined ? this.#landed() : void stream.over.then(() => this.#landed())),
+      () => this.#landed(),
+    );
+    return answer;
+  }
+
+  /** Has clients of streams that never end by themselves connect anew. */
+  endStreams(): void {
+    this.sandbox.endStreams();
   }
 
   async deliver({ name, payload, source }: EventDelivery): Promise<void> {
@@ -145,6 +162,7 @@ export class Revision {
 
   /** Waits for calls under way, runs `stop`, ends the isolate. */
   async retire(options: { drain: boolean }): Promise<void> {
+    this.endStreams();
     if (options.drain) await this.#drained();
     await this.sandbox.call("stop", "stop", null, { timeoutMs: stopTimeoutMs }).catch((error: unknown) => {
       this.#sources.logger.warn({ plugin: this.build.manifest.name, error: messageOf(error) }, "stop failed");
@@ -160,12 +178,14 @@ export class Revision {
 
   #track<T>(call: Promise<T>): Promise<T> {
     this.#inFlight += 1;
-    const ended = (): void => {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#idle?.();
-    };
-    call.then(ended, ended);
+    const landed = (): void => this.#landed();
+    call.then(landed, landed);
     return call;
+  }
+
+  #landed(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#idle?.();
   }
 
   async #drained(): Promise<void> {

@@ -41,7 +41,7 @@ export class PendingCall {
   readonly position: number;
   readonly startedAt = performance.now();
   /** When it must be over, in performance.now() time. */
-  readonly deadline: number;
+  deadline: number;
   readonly #table: PendingCalls;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: XcoreError) => void;
@@ -64,6 +64,11 @@ export class PendingCall {
 
   get origin(): CallOrigin | undefined {
     return this.call.origin;
+  }
+
+  /** Its time begins anew: what it works on has only just come. */
+  postpone(): void {
+    this.deadline = performance.now() + this.call.timeoutMs;
   }
 
   resolve(value: unknown): void {

@@ -4,10 +4,12 @@ import type { Json } from "../../wire/json.ts";
 import { decodeGuestMessage, encodeCoreMessage, type GuestMessage } from "../../wire/messages.ts";
 import { maxRecordLength } from "../../wire/protocol.ts";
 import { XcoreError } from "../base/error.ts";
-import { maxCalls, maxInboxLength, maxQueuedLength } from "./bounds.ts";
+import { maxCalls, maxQueuedLength } from "./bounds.ts";
+import { badHeaders, breachReason, floodReason } from "./breach-reasons.ts";
 import { checkDescription } from "./description.ts";
 import { guestFailure } from "./guest-failure.ts";
 import { idleCpuReason } from "./end-reasons.ts";
+import { Exchanges } from "./exchanges.ts";
 import { parseGuestJson } from "./guest-json.ts";
 import { guestError } from "./guest-text.ts";
 import { HostCallDesk } from "./host-call-desk.ts";
@@ -15,7 +17,14 @@ import { IdleCpu } from "./idle-cpu.ts";
 import { Inbox } from "./inbox.ts";
 import { LogGate } from "./log-gate.ts";
 import { busy, newCall, PendingCalls, type NewCall } from "./pending-calls.ts";
-import type { CallOptions, Sandbox, SandboxOptions, SandboxStats } from "./sandbox.ts";
+import type {
+  CallOptions,
+  PluginResponse,
+  RequestOptions,
+  Sandbox,
+  SandboxOptions,
+  SandboxStats,
+} from "./sandbox.ts";
 import { StackMapper } from "./stack.ts";
 
 /** What a sandbox needs of the host it lives in. */
@@ -38,6 +47,7 @@ export class RemoteSandbox implements Sandbox {
   readonly #line: Line;
   readonly #calls: PendingCalls;
   readonly #desk: HostCallDesk;
+  readonly #exchanges: Exchanges;
   readonly #mapper: StackMapper;
   #opening: { resolve(value: GuestDescription): void; reject(error: XcoreError): void } | undefined;
   #reason: XcoreError | undefined;
@@ -58,11 +68,12 @@ export class RemoteSandbox implements Sandbox {
     this.#inbox = new Inbox({
       take: (record) => this.#receive(decodeGuestMessage(record)),
       onBreach: (message) => this.#breach(message),
-      onOverflow: (length) => this.#endFlood(length),
+      onOverflow: (length) => this.end(floodReason(options.label, length)),
     });
     this.#calls = new PendingCalls({
       label: options.label,
       onAbandon: (id, overdue) => {
+        this.#exchanges.forget(id);
         this.#desk.abandon(id, overdue);
         this.#send(encodeCoreMessage({ kind: "abort", id }));
         if (overdue) line.suspect();
@@ -74,7 +85,14 @@ export class RemoteSandbox implements Sandbox {
       send: (record) => this.#send(record),
       queued: () => line.queued(),
       timeoutMs: options.limits.timeoutMs,
-      callerOf: (id) => this.#calls.get(id),
+      callerOf: (id) => this.#calls.get(id) ?? this.#exchanges.callerOf(id),
+    });
+    this.#exchanges = new Exchanges({
+      label: options.label,
+      limits: options.limits,
+      calls: this.#calls,
+      send: (record) => this.#send(record),
+      onDropped: (id) => this.#desk.abandon(id, false),
     });
     const { promise, resolve, reject } = Promise.withResolvers<GuestDescription>();
     promise.catch(() => undefined);
@@ -93,13 +111,18 @@ export class RemoteSandbox implements Sandbox {
   }
 
   get busy(): boolean {
-    return this.#opening !== undefined || this.#calls.size > 0;
+    return this.#opening !== undefined || this.#calls.size > 0 || this.#exchanges.moving;
   }
 
-  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse> {
+  request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const what = (): string => `${request.method} ${request.url.slice(0, 200)}`;
-    return this.#start(newCall("request", what, options), (id) =>
-      encodeCoreMessage({ kind: "request", id, timeoutMs: Math.ceil(options.timeoutMs), request }),
+    const { body } = options;
+    const timeoutMs = Math.ceil(options.timeoutMs);
+    const begun = body === undefined ? undefined : (id: number) => this.#exchanges.feed(id, body);
+    return this.#start(
+      newCall("request", what, options),
+      (id) => encodeCoreMessage({ kind: "request", id, timeoutMs, request }),
+      begun,
     );
   }
 
@@ -156,7 +179,11 @@ export class RemoteSandbox implements Sandbox {
     this.#inbox.receive(batch);
   }
 
-  #start<T>(call: NewCall, encode: (id: number) => string): Promise<T> {
+  endStreams(): void {
+    this.#exchanges.endLasting();
+  }
+
+  #start<T>(call: NewCall, encode: (id: number) => string, onSent?: (id: number) => void): Promise<T> {
     if (this.#reason !== undefined) return Promise.reject(this.#reason);
     if (call.signal?.aborted === true) {
       return Promise.reject(
@@ -177,6 +204,7 @@ export class RemoteSandbox implements Sandbox {
       return answer;
     }
     this.#send(record);
+    onSent?.(id);
     return answer;
   }
 
@@ -188,7 +216,7 @@ export class RemoteSandbox implements Sandbox {
 
   #overload(): XcoreError | undefined {
     const { label } = this.options;
-    const calls = this.#calls.size;
+    const calls = this.#calls.size + this.#exchanges.size;
     if (calls >= maxCalls) return busy(label, { what: "calls", observed: calls, cap: maxCalls });
     const queued = this.#line.queued();
     if (queued <= maxQueuedLength) return undefined;
@@ -200,7 +228,8 @@ export class RemoteSandbox implements Sandbox {
       case "response":
         if (message.response.headers.length % 2 === 0) {
           this.#answer(message.id, "request", message.response);
-        } else this.#calls.take(message.id)?.reject(this.#badHeaders());
+        } else this.#calls.take(message.id)?.reject(badHeaders(this.options.label));
+        this.#exchanges.close(message.id);
         return;
       case "value":
         if (message.id === 0) this.#describe(message.json);
@@ -218,13 +247,18 @@ export class RemoteSandbox implements Sandbox {
       case "log":
         if (!this.#logs.pass(message.level, message.json)) this.#breach("a log entry that is none");
         return;
+      default: {
+        const fault = this.#exchanges.take(message);
+        if (fault !== undefined) this.#breach(fault);
+      }
     }
   }
 
   #answer(id: number, kind: NewCall["kind"], value: Json | GuestResponse): void {
     const call = this.#calls.take(id);
-    if (call === undefined) return;
-    if (call.kind !== kind) this.#breach(`call ${id} was answered in the wrong form`);
+    if (call === undefined) {
+      if (this.#exchanges.has(id)) this.#breach(`call ${id} was answered twice`);
+    } else if (call.kind !== kind) this.#breach(`call ${id} was answered in the wrong form`);
     else call.resolve(value);
   }
 
@@ -240,13 +274,6 @@ export class RemoteSandbox implements Sandbox {
     this.#answer(id, "call", value);
   }
 
-  #badHeaders(): XcoreError {
-    const message = `plugin '${this.options.label}': its response has a header without a value`;
-    return new XcoreError("PLUGIN_BAD_RESPONSE", message, {
-      hint: "Header names and values must not contain line breaks.",
-    });
-  }
-
   #fail(id: number, json: string): void {
     const error = guestError(json);
     if (error === undefined) {
@@ -260,7 +287,7 @@ export class RemoteSandbox implements Sandbox {
       fallback: opening ? "PLUGIN_START" : "PLUGIN_ERROR",
     });
     if (opening) this.end(failure);
-    else this.#calls.take(id)?.reject(failure);
+    else if (!this.#exchanges.fail(id, failure)) this.#calls.take(id)?.reject(failure);
   }
 
   #describe(json: string): void {
@@ -278,23 +305,8 @@ export class RemoteSandbox implements Sandbox {
     this.#opening = undefined;
   }
 
-  #endFlood(length: number): void {
-    const message = `plugin '${this.options.label}' says more than it may: ${length} characters wait to be read`;
-    this.end(
-      new XcoreError("PLUGIN_PROTOCOL", message, {
-        hint: "Await host calls before making more, and log less.",
-        details: { cap: maxInboxLength, observed: length, killedHost: false },
-      }),
-    );
-  }
-
   #breach(what: string): void {
-    this.end(
-      new XcoreError("PLUGIN_PROTOCOL", `plugin '${this.options.label}' broke the protocol: ${what}`, {
-        hint: "The plugin may have changed built-in objects that the runtime needs; look for such code in it.",
-        details: { killedHost: false },
-      }),
-    );
+    this.end(breachReason(this.options.label, what));
   }
 
   #finish(reason: XcoreError, unbegun?: Promise<number>): void {
@@ -304,6 +316,7 @@ export class RemoteSandbox implements Sandbox {
     if (unbegun === undefined) this.#calls.rejectAll(reason);
     else void unbegun.then((count) => this.#calls.rejectAll(reason, this.#sent - count));
     this.#desk.abandonAll();
+    this.#exchanges.failAll(reason);
     this.#inbox.close();
     this.#logs.close();
   }

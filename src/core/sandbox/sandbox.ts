@@ -5,6 +5,8 @@ import type { CancelSignal } from "../base/cancel.ts";
 import type { CallOrigin } from "../base/origin.ts";
 import type { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
+import type { BodySource } from "./request-feed.ts";
+import type { ResponseStream } from "./response-stream.ts";
 
 export interface HostCall {
   /** As the guest said it: look it up in the table of grants. */
@@ -70,12 +72,24 @@ export interface CallOptions {
   origin?: CallOrigin;
 }
 
+export interface RequestOptions extends CallOptions {
+  /** The body, when it is still coming in: then the request's own is empty, and `streamed` is said. */
+  body?: BodySource;
+}
+
+export interface PluginResponse extends GuestResponse {
+  /** The body, when it comes in pieces: then `body` is empty. To be piped or cancelled by whoever is given it. */
+  stream?: ResponseStream;
+}
+
 export interface Sandbox {
   /** What the plugin declared. */
   readonly description: GuestDescription;
   /** Rejects with `PLUGIN_ERROR`, `PLUGIN_TIMEOUT`, … ; once ended, every call rejects with the reason of the end. */
-  request(request: GuestRequest, options: CallOptions): Promise<GuestResponse>;
+  request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse>;
   call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json>;
+  /** Ends responses that never end by themselves, now and from now on: their clients connect anew, to a newer revision. */
+  endStreams(): void;
   stats(): SandboxStats;
   close(): Promise<void>;
 }

@@ -1,6 +1,15 @@
 // What Request and Response share: a body that is text, bytes or a stream, read once. https://fetch.spec.whatwg.org/#body-mixin
 import type { BodyEncoding } from "../../wire/host-calls.ts";
-import { bytesFromWire, concatenate, copyOfBytes, latin1FromBytes, textFromWire } from "./bytes.ts";
+import { maxRecordLength } from "../../wire/protocol.ts";
+import { XcoreError } from "../errors.ts";
+import {
+  bytesFromLatin1,
+  bytesFromWire,
+  concatenate,
+  copyOfBytes,
+  latin1FromBytes,
+  textFromWire,
+} from "./bytes.ts";
 import { parseForm } from "./form.ts";
 import type { Headers } from "./headers.ts";
 
@@ -10,7 +19,17 @@ export interface WireBody {
   encoding: BodyEncoding;
 }
 
-type Source = WireBody | ReadableStream<Uint8Array> | null;
+/** A body that is still coming in, Latin-1. */
+export interface LateBody {
+  /** The next chunk; undefined at the end. */
+  read(): Promise<string | undefined>;
+  /** Nobody will read the rest. */
+  cancel(): void;
+}
+
+const nothing: WireBody = { text: "", encoding: "utf8" };
+
+type Source = WireBody | LateBody | ReadableStream<Uint8Array> | null;
 
 export abstract class Body {
   #source: Source = null;
@@ -21,7 +40,7 @@ export abstract class Body {
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     if (this.#source === null) return null;
-    this.#stream ??= isStream(this.#source) ? this.#source : streamOf(this.#source);
+    this.#stream ??= streamOf(this.#source);
     return this.#stream as ReadableStream<Uint8Array<ArrayBuffer>>;
   }
 
@@ -52,23 +71,36 @@ export abstract class Body {
     return parseForm(this.headers.get("content-type") ?? "", await this.text());
   }
 
+  #use(): Source {
+    if (this.#used) throw new TypeError("the body has been read already");
+    this.#used = this.#source !== null;
+    return this.#source;
+  }
+
   static readonly internals = {
     set(body: Body, source: Source): void {
       body.#source = source;
     },
-    /** The body as it would go over the wire; at once unless it is a stream. */
+    /** The body as it goes over the wire: whole, or as a stream. It counts as read. */
+    open(body: Body): WireBody | ReadableStream<Uint8Array> {
+      const source = body.#use();
+      if (source === null) return nothing;
+      return body.#stream === undefined && isWhole(source) ? source : (body.body ?? nothing);
+    },
+    /** The whole body; at once unless it is a stream. */
     take(body: Body): WireBody | Promise<WireBody> {
-      if (body.#used) throw new TypeError("the body has been read already");
-      const source = body.#source;
-      if (source === null) return { text: "", encoding: "utf8" };
-      body.#used = true;
-      if (body.#stream === undefined && !isStream(source)) return source;
+      const source = body.#use();
+      if (source === null) return nothing;
+      if (body.#stream === undefined) {
+        if (isWhole(source)) return source;
+        if (isLate(source)) return collect(source);
+      }
       return readAll(body.body as ReadableStream<Uint8Array>);
     },
     clone(from: Body, to: Body): void {
       if (from.#used) throw new TypeError("the body has been read already");
       const source = from.#source;
-      if (source === null || (from.#stream === undefined && !isStream(source))) {
+      if (source === null || (from.#stream === undefined && isWhole(source))) {
         to.#source = source;
         return;
       }
@@ -80,7 +112,7 @@ export abstract class Body {
   };
 }
 
-export const { set: setBody, take: takeBody, clone: cloneBody } = Body.internals;
+export const { set: setBody, open: openBody, take: takeBody, clone: cloneBody } = Body.internals;
 Reflect.deleteProperty(Body, "internals");
 
 /** What an author gave as a body: its form for the wire, and the content type that goes without saying. */
@@ -105,6 +137,14 @@ function isStream(value: unknown): value is ReadableStream<Uint8Array> {
   return typeof value === "object" && value !== null && "getReader" in value && "pipeTo" in value;
 }
 
+function isWhole(source: NonNullable<Source>): source is WireBody {
+  return "text" in source;
+}
+
+function isLate(source: NonNullable<Source>): source is LateBody {
+  return "read" in source;
+}
+
 function isUrlSearchParams(value: unknown): boolean {
   return Object.prototype.toString.call(value) === "[object URLSearchParams]";
 }
@@ -112,7 +152,26 @@ function isUrlSearchParams(value: unknown): boolean {
 /** Streams made from a body that was whole, and whether somebody has begun to read them. */
 const made = new WeakMap<ReadableStream<Uint8Array>, { source: WireBody; begun: boolean }>();
 
-function streamOf(source: WireBody): ReadableStream<Uint8Array> {
+function streamOf(source: NonNullable<Source>): ReadableStream<Uint8Array> {
+  if (isWhole(source)) return streamOfWhole(source);
+  return isLate(source) ? streamOfLate(source) : source;
+}
+
+function streamOfLate(late: LateBody): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const text = await late.read();
+        if (text === undefined) controller.close();
+        else controller.enqueue(bytesFromLatin1(text));
+      },
+      cancel: () => late.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function streamOfWhole(source: WireBody): ReadableStream<Uint8Array> {
   const entry = { source, begun: false };
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -132,6 +191,20 @@ function streamOf(source: WireBody): ReadableStream<Uint8Array> {
 function wholeBody(stream: ReadableStream<Uint8Array>): WireBody | undefined {
   const entry = made.get(stream);
   return entry === undefined || entry.begun || stream.locked ? undefined : entry.source;
+}
+
+async function collect(late: LateBody): Promise<WireBody> {
+  let text = "";
+  for (let chunk = await late.read(); chunk !== undefined; chunk = await late.read()) {
+    text += chunk;
+    if (text.length <= maxRecordLength) continue;
+    late.cancel();
+    throw new XcoreError(
+      "PAYLOAD_TOO_LARGE",
+      `the body has more than ${maxRecordLength} bytes: too much to be read at once; read it as a stream (request.body)`,
+    );
+  }
+  return { text, encoding: "latin1" };
 }
 
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<WireBody> {

@@ -23,7 +23,12 @@ export function bytesFromWire(body: string, encoding: BodyEncoding): Uint8Array<
 }
 
 export function textFromWire(body: string, encoding: BodyEncoding): string {
-  return encoding === "utf8" ? body : new TextDecoder().decode(bytesFromLatin1(body));
+  return encoding === "utf8" || isAscii(body) ? body : new TextDecoder().decode(bytesFromLatin1(body));
+}
+
+function isAscii(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- exactly the characters that are one byte in UTF-8
+  return /^[\0-\x7f]*$/.test(text);
 }
 
 export function concatenate(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

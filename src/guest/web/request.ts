@@ -1,7 +1,7 @@
 // Request. https://fetch.spec.whatwg.org/#request-class
 import type { LazyRequest } from "../../wire/messages.ts";
 import { AbortController, type AbortSignal } from "./abort.ts";
-import { Body, cloneBody, extractBody, setBody } from "./body.ts";
+import { Body, cloneBody, extractBody, setBody, type LateBody } from "./body.ts";
 import { Headers } from "./headers.ts";
 
 /** Where a request from the wire gets its signal, should anybody ask. */
@@ -53,13 +53,19 @@ export class Request extends Body {
   }
 
   /** The request a record holds: nothing of it is parsed before it is touched. */
-  static readonly [fromWire] = (message: LazyRequest, signals: SignalSource): Request => {
+  static readonly [fromWire] = (
+    message: LazyRequest,
+    signals: SignalSource,
+    late: LateBody | undefined,
+  ): Request => {
     const request = new Request(fromWire as unknown as string);
     request.#method = message.method;
     request.#url = message.url;
     request.#head = message.head;
     request.#signals = signals;
-    if (message.body !== "") setBody(request, { text: message.body, encoding: message.encoding });
+    const { body, encoding } = message;
+    if (late !== undefined) setBody(request, late);
+    else if (body !== "" && encoding !== "stream") setBody(request, { text: body, encoding });
     return request;
   };
 

@@ -35,6 +35,9 @@ test("a name is all a project needs; everything else has a default", async () =>
     memoryBytes: 64 * 1024 ** 2,
     cpuMs: 200,
     timeoutMs: 5000,
+    streamIdleMs: 120_000,
+    streamTimeMs: 3_600_000,
+    streamBytes: 1024 ** 3,
     rate: undefined,
   });
   assert.equal(config.policy.ceilings.memoryBytes, 256 * 1024 ** 2);

@@ -29,6 +29,9 @@ test("a plugin gets what it asks for below the ceilings, and defaults for the re
     memoryBytes: 128 * 1024 ** 2,
     cpuMs: 200,
     timeoutMs: 5000,
+    streamIdleMs: 120_000,
+    streamTimeMs: 3_600_000,
+    streamBytes: 1024 ** 3,
     rate: { count: 10, perMs: 1000 },
   });
 });

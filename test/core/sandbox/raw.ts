@@ -36,7 +36,15 @@ export const rawRuntime = `(() => {
 /** The id in a record's head. */
 export const idOf = `const idOf = (record) => record.slice(1).split(/[ \\n]/)[0];`;
 
-const limits = { memoryBytes: 64 * 1024 ** 2, cpuMs: 200, timeoutMs: 2000, rate: undefined };
+const limits = {
+  memoryBytes: 64 * 1024 ** 2,
+  cpuMs: 200,
+  timeoutMs: 2000,
+  rate: undefined,
+  streamIdleMs: 120_000,
+  streamTimeMs: 3_600_000,
+  streamBytes: 1024 ** 3,
+};
 
 export interface RawPlugin extends Partial<Omit<SandboxOptions, "limits">> {
   limits?: Partial<SandboxOptions["limits"]>;

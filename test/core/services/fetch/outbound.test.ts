@@ -20,7 +20,15 @@ function identity(fetch: string[]): PluginIdentity {
       events: { publish: [], subscribe: [] },
       secrets: [],
     },
-    limits: { memoryBytes: 0, cpuMs: 0, timeoutMs: 0, rate: undefined },
+    limits: {
+      memoryBytes: 0,
+      cpuMs: 0,
+      timeoutMs: 0,
+      rate: undefined,
+      streamIdleMs: 0,
+      streamTimeMs: 0,
+      streamBytes: 0,
+    },
     secrets: {},
   };
 }

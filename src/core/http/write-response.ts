@@ -1,0 +1,72 @@
+// A plugin's answer as HTTP: whole ones in one piece, streams as fast as the client reads.
+import type { ServerResponse } from "node:http";
+import { XcoreError } from "../base/error.ts";
+import type { PluginResponse, ResponseStream } from "../plugins/exchange.ts";
+
+export interface WriteOptions {
+  requestId: string;
+  /** It answers HEAD: no body is written. */
+  head: boolean;
+  /** The head of a stream has been written. */
+  onHead(): void;
+}
+
+/** A promise for a stream: it rejects when that is cut off. */
+export function writeResponse(
+  response: ServerResponse,
+  guest: PluginResponse,
+  options: WriteOptions,
+): Promise<void> | undefined {
+  const { body, encoding, status, stream } = guest;
+  const headers = ["x-request-id", options.requestId];
+  for (let at = 0; at + 1 < guest.headers.length; at += 2) {
+    const name = guest.headers[at] ?? "";
+    if (!ownHeader.test(name)) headers.push(name, guest.headers[at + 1] ?? "");
+  }
+  const empty = status === 204 || status === 304;
+  if (stream === undefined && !empty && !(options.head && body === "")) {
+    headers.push("content-length", String(Buffer.byteLength(body, encoding)));
+  }
+  try {
+    response.writeHead(status, headers);
+  } catch (error) {
+    stream?.cancel();
+    throw new XcoreError(
+      "PLUGIN_BAD_RESPONSE",
+      "the plugin's response has a header that HTTP does not allow",
+      { cause: error },
+    );
+  }
+  if (stream !== undefined && !empty && !options.head) {
+    options.onHead();
+    return writeStream(response, stream);
+  }
+  stream?.cancel();
+  // As a string: then Node sends head and body in one piece.
+  if (empty || options.head) response.end();
+  else response.end(body, encoding);
+  return undefined;
+}
+
+function writeStream(response: ServerResponse, stream: ResponseStream): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  response.once("close", () => {
+    stream.cancel();
+    resolve();
+  });
+  if (response.destroyed) {
+    stream.cancel();
+    return Promise.resolve();
+  }
+  response.flushHeaders();
+  stream.pipe({
+    chunk: (text, encoding, consumed) => void response.write(text, encoding, consumed),
+    end: () => void response.end(),
+    fail: reject,
+  });
+  return promise;
+}
+
+// Framing is ours (RFC 9110 7.6.1 and 8.6): a guest can neither smuggle a second response nor lie about lengths.
+const ownHeader =
+  /^(connection|keep-alive|proxy-connection|transfer-encoding|te|trailer|upgrade|content-length|x-request-id)$/i;
