@@ -1,13 +1,13 @@
 // Events within one process: live, at most once, in order per subscriber.
 import { Type, type Static } from "typebox";
-import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
 import { XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import type { CallTenant } from "../../base/tenant.ts";
 import { parseSize, sizePattern } from "../../base/units.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, Health, PluginIdentity, Provider, Reply } from "../service.ts";
-import type { EventsService } from "./events.ts";
+import type { Deliver, EventsService } from "./events.ts";
 import { isEventName, isEventPattern, matchesAny, maxNameLength } from "./pattern.ts";
 import { Subscriber } from "./subscriber.ts";
 
@@ -36,6 +36,7 @@ interface Settings {
 
 class MemoryEvents implements EventsService {
   readonly driver = "memory";
+  readonly tenants = true;
   readonly #settings: Settings;
   readonly #subscribers = new Set<Subscriber>();
   #droppedByGone = 0;
@@ -44,11 +45,7 @@ class MemoryEvents implements EventsService {
     this.#settings = settings;
   }
 
-  subscribe(
-    plugin: string,
-    patterns: readonly string[],
-    deliver: (event: EventDelivery) => Promise<void>,
-  ): () => void {
+  subscribe(plugin: string, patterns: readonly string[], deliver: Deliver): () => void {
     const wrong = patterns.find((pattern) => !isEventPattern(pattern));
     if (wrong !== undefined) {
       throw new XcoreError(
@@ -69,7 +66,7 @@ class MemoryEvents implements EventsService {
     };
   }
 
-  publish(source: string, name: string, payload: Json): Promise<void> {
+  publish(source: string, name: string, payload: Json, tenant?: CallTenant): Promise<void> {
     if (!isEventName(name)) {
       return Promise.reject(
         new XcoreError(
@@ -81,7 +78,7 @@ class MemoryEvents implements EventsService {
         ),
       );
     }
-    for (const subscriber of this.#subscribers) subscriber.offer({ name, payload, source });
+    for (const subscriber of this.#subscribers) subscriber.offer({ name, payload, source }, tenant);
     return Promise.resolve();
   }
 
@@ -94,12 +91,12 @@ class MemoryEvents implements EventsService {
   forPlugin(plugin: PluginIdentity): Promise<Facade> {
     return Promise.resolve({
       calls: {
-        "events.publish": async (args) => {
+        "events.publish": async (args, { origin }) => {
           const fields = new Arguments("events.publish", args);
           const name = fields.text("name", maxNameLength);
           const payload = fields.json("payload", this.#settings.maxPayloadBytes);
           if (!matchesAny(plugin.permissions.events.publish, name)) throw undeclared(plugin.name, name);
-          await this.publish(plugin.name, name, payload.value);
+          await this.publish(plugin.name, name, payload.value, origin?.tenant);
           return null satisfies Reply<"events.publish">;
         },
       },

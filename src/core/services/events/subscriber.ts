@@ -2,22 +2,29 @@
 import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import type { CallTenant } from "../../base/tenant.ts";
+import type { Deliver } from "./events.ts";
 import { matchesAny } from "./pattern.ts";
 
 export interface SubscriberOptions {
   plugin: string;
   patterns: readonly string[];
-  deliver: (event: EventDelivery) => Promise<void>;
+  deliver: Deliver;
   /** Events that may wait; one that comes on top is dropped. */
   maxQueue: number;
   logger: Logger;
+}
+
+interface Waiting {
+  event: EventDelivery;
+  tenant: CallTenant | undefined;
 }
 
 const logEveryMs = 10_000;
 
 export class Subscriber {
   readonly #options: SubscriberOptions;
-  readonly #waiting: EventDelivery[] = [];
+  readonly #waiting: Waiting[] = [];
   #delivering = false;
   #ended = false;
   #dropped = 0;
@@ -31,13 +38,13 @@ export class Subscriber {
     return this.#dropped;
   }
 
-  offer(event: EventDelivery): void {
+  offer(event: EventDelivery, tenant: CallTenant | undefined): void {
     if (this.#ended || !matchesAny(this.#options.patterns, event.name)) return;
     if (this.#waiting.length >= this.#options.maxQueue) {
       this.#drop(event);
       return;
     }
-    this.#waiting.push(event);
+    this.#waiting.push({ event, tenant });
     if (!this.#delivering) void this.#run();
   }
 
@@ -51,11 +58,13 @@ export class Subscriber {
     const { plugin, deliver, logger } = this.#options;
     // The publisher goes on first: nobody's next step depends on a listener.
     await Promise.resolve();
-    for (let event = this.#waiting.shift(); event !== undefined; event = this.#waiting.shift()) {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const { event, tenant } = next;
       try {
-        await deliver(event);
+        await deliver(event, tenant);
       } catch (error) {
-        logger.warn({ plugin, event: event.name, error: messageOf(error) }, "an event handler failed");
+        const fields = { plugin, event: event.name, tenant: tenant?.id, error: messageOf(error) };
+        logger.warn(fields, "an event handler failed");
       }
     }
     this.#delivering = false;
