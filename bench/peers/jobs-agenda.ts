@@ -1,4 +1,4 @@
-// Agenda as its README sets it up, for bench/jobs.ts. argv: connection as JSON, how many jobs.
+// Agenda as its README sets it up, for bench/rows/jobs.ts. argv: connection as JSON, how many jobs.
 import { PostgresBackend } from "@agendajs/postgres-backend";
 import { Agenda } from "agenda";
 import { Pool } from "pg";

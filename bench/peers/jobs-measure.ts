@@ -1,5 +1,11 @@
 // Enqueues and runs jobs that do nothing, and tells the parent how long that took.
-import type { Measured } from "../jobs.ts";
+
+/** How long each part took, in ms. */
+export interface Measured {
+  enqueueMs: number;
+  runMs: number;
+  cpuMs: number;
+}
 
 export interface Queue {
   define(handler: () => void): Promise<void>;

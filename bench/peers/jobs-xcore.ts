@@ -1,4 +1,4 @@
-// The jobs service of xcore, for bench/jobs.ts. argv: connection as JSON, how many jobs.
+// The jobs service of xcore, for bench/rows/jobs.ts. argv: connection as JSON, how many jobs.
 import { silentLogger } from "../../src/core/base/log.ts";
 import type { DatabaseService } from "../../src/core/services/database/database.ts";
 import { agendaJobs } from "../../src/core/services/jobs/agenda.ts";

@@ -1,0 +1,92 @@
+// What a request costs among many plugins, and how long a server with many takes to start.
+import { compare, type Target } from "../compare.ts";
+import { median } from "../figures.ts";
+import type { Family, Plan } from "../plan.ts";
+import type { Subject } from "../subject.ts";
+import type { Row } from "../table.ts";
+import { integration, makeWorkspace, plugin, serve, type Workspace } from "../workspace.ts";
+
+export const manyPlugins: Family = { name: "plugins", run };
+
+const source = 'export default definePlugin({ routes: { "GET /": () => ({ message: "Hello, world!" }) } });';
+
+/** A project with plugins p1 to p<count>, each with one small route. */
+export function projectOf(count: number, options: { isolation: "shared" | "own" }): Promise<Workspace> {
+  const names = pluginNames(count);
+  const placed = names.map((name) => `  ${name}: { isolation: ${options.isolation} }\n`).join("");
+  return makeWorkspace({
+    "integration.yaml": integration(`plugins:\n${placed}`),
+    ...Object.assign({}, ...names.map((name) => plugin(name, source))),
+  });
+}
+
+export function pluginNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `p${index + 1}`);
+}
+
+async function run(plan: Plan): Promise<Row[]> {
+  return [...(await costRows(plan)), ...(await bootRows("shared", plan)), ...(await bootRows("own", plan))];
+}
+
+async function costRows(plan: Plan): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const started = new Map<number, Subject>();
+  for (const count of [1, 10, plan.many]) {
+    plan.say(`starts a server with ${count} plugin(s)`);
+    const workspace = stack.use(await projectOf(count, { isolation: "shared" }));
+    started.set(count, stack.use(await serve(workspace, { name: `${count} loaded` })));
+  }
+  const targets: Target[] = [...started].map(([, subject]) => ({ subject, path: "/app/p1/" }));
+  for (const [count, subject] of started) {
+    if (count === 1) continue;
+    const path = pluginNames(count).map((name) => `/app/${name}/`);
+    targets.push({ subject: { ...subject, name: `${count} called in turn` }, path });
+  }
+  plan.say("50 connections");
+  const figures = await compare(targets, { connections: 50 }, plan);
+  return targets.slice(1).map(({ subject: { name } }) => ({
+    what: `CPU per request, ${name}, against 1 plugin`,
+    value: figures.ratio(name, "1 loaded", "cpuUs"),
+    unit: "x",
+    ...(name.startsWith(String(plan.many)) ? { goal: { atMost: 1.1 } } : {}),
+    measured: `${figures.of(name, "cpuUs").toFixed(0)} us against ${figures.of("1 loaded", "cpuUs").toFixed(0)} us, ${Math.round(figures.of(name, "perSecond")).toLocaleString("en")} requests/s`,
+  }));
+}
+
+const bootPlugins = 50;
+
+async function bootRows(isolation: "shared" | "own", plan: Plan): Promise<Row[]> {
+  await using workspace = await projectOf(bootPlugins, { isolation });
+  const listens: number[] = [];
+  const firsts: number[] = [];
+  const alls: number[] = [];
+  const names = pluginNames(bootPlugins);
+  // The first start makes the embedded Postgres.
+  for (let start = -1; start < Math.min(3, plan.samples); start += 1) {
+    plan.say(`boots ${bootPlugins} plugins, isolation ${isolation}`);
+    const began = performance.now();
+    await using server = await serve(workspace);
+    const answered = await Promise.all(
+      names.map(async (name) => {
+        const response = await fetch(`${server.address}/app/${name}/`);
+        if (!response.ok) throw new Error(`plugin ${name} answered ${response.status}`);
+        return performance.now() - began;
+      }),
+    );
+    if (start < 0) continue;
+    listens.push(server.startMs);
+    firsts.push(Math.min(...answered));
+    alls.push(Math.max(...answered));
+  }
+  const title = `boot with ${bootPlugins} plugins, ${isolation === "shared" ? "in one shared host" : "each in a host of its own"}`;
+  return [
+    {
+      what: `${title}: all answer`,
+      value: median(alls),
+      unit: "ms",
+      goal: { atMost: isolation === "shared" ? 1500 : 6000 },
+      measured: `listens after ${median(listens).toFixed(0)} ms`,
+    },
+    { what: `${title}: the first answers`, value: median(firsts), unit: "ms", goal: { atMost: 500 } },
+  ];
+}
