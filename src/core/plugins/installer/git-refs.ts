@@ -1,7 +1,8 @@
 // What a branch, a tag or a short commit id means in a repository: a full id.
 import { XcoreError } from "../../base/error.ts";
 import { suggestion } from "../../base/nearest.ts";
-import { GitRepository, type GitOptions } from "./git-repository.ts";
+import { withinBounds } from "./git-bounds.ts";
+import type { GitOptions, GitRepository } from "./git-repository.ts";
 
 export const fullId = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
@@ -70,21 +71,18 @@ async function longId(short: string, tips: readonly string[], options: GitOption
   const ids = new Set(tips.filter((id) => id.startsWith(short)));
   if (ids.size === 0) {
     onProgress("looking the commit up");
-    const git = await GitRepository.create({ ...options, folder: `${folder}-commits` });
-    await git.configure(objectFormatOf(tips[0] ?? ""));
-    await git.run([
-      "fetch",
-      "--progress",
-      ...commitsOnly,
-      "origin",
-      "+refs/heads/*:refs/heads/*",
-      "+refs/tags/*:refs/tags/*",
-    ]);
-    await git.configure();
-    const found = (await git.run(["rev-parse", `--disambiguate=${short}`]))
-      .split("\n")
-      .filter((id) => fullId.test(id));
-    for (const id of await commitsAmong(git, found)) ids.add(id);
+    const found = await withinBounds({ ...options, folder: `${folder}-commits` }, async (git) => {
+      await git.configure(objectFormatOf(tips[0] ?? ""));
+      const branches = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+      await git.run(["fetch", "--progress", ...commitsOnly, "origin", ...branches]);
+      await git.configure();
+      const objects = (await git.run(["rev-parse", `--disambiguate=${short}`])).split("\n");
+      return commitsAmong(
+        git,
+        objects.filter((id) => fullId.test(id)),
+      );
+    });
+    for (const id of found) ids.add(id);
   }
   const [only] = ids;
   if (ids.size === 1 && only !== undefined) return only;

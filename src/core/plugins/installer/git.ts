@@ -1,12 +1,10 @@
 // Fetches one commit of a git repository and writes its files out as they lie in the tree, byte for byte.
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { XcoreError } from "../../base/error.ts";
-import { formatSize } from "../../base/units.ts";
 import type { SourceCache } from "./cache.ts";
 import { fullId, objectFormatOf, resolveRef } from "./git-refs.ts";
-import { GitRepository, gitFault, type GitOptions } from "./git-repository.ts";
-import { watchSize } from "./folder-size.ts";
+import { withinBounds } from "./git-bounds.ts";
+import type { GitOptions, GitRepository } from "./git-repository.ts";
 import type { GitSource } from "./source.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
@@ -34,44 +32,24 @@ export async function fetchGit(options: FetchOptions, target: StagedTree): Promi
   const known = source.commit ?? (fullId.test(source.ref ?? "") ? source.ref : undefined);
   const kept = known === undefined ? undefined : await cache.repository(source.remote, known);
   const folder = kept ?? options.folder;
-  const stop = new AbortController();
-  const deadline = AbortSignal.timeout(caps.fetchMs);
-  await using watch = watchSize(join(folder, "objects"), caps.transferBytes, () => stop.abort());
   try {
-    const bounded = { ...options, folder, signal: AbortSignal.any([stop.signal, deadline, options.signal]) };
-    const git = await GitRepository.create(bounded);
-    options.onProgress("asking for the commit");
-    const wanted = known ?? (await resolveRef(git, bounded));
-    await git.configure(objectFormatOf(wanted));
-    options.onProgress(`fetching ${wanted.slice(0, 12)}`);
-    if (kept === undefined) await fetchCommit(git, source, wanted);
-    const { commit, tree } = await identify(git, source, wanted);
-    const entries = await listTree(git, tree, caps.files);
-    await fetchBlobs(git, entries);
-    await writeOut(git, entries, target);
-    if (kept === undefined) await cache.keepRepository(folder, source.remote, commit);
-    return { commit, tree };
+    return await withinBounds({ ...options, folder }, async (git, bounded) => {
+      options.onProgress("asking for the commit");
+      const wanted = known ?? (await resolveRef(git, bounded));
+      await git.configure(objectFormatOf(wanted));
+      options.onProgress(`fetching ${wanted.slice(0, 12)}`);
+      if (kept === undefined) await fetchCommit(git, source, wanted);
+      const { commit, tree } = await identify(git, source, wanted);
+      const entries = await listTree(git, tree, caps.files);
+      await fetchBlobs(git, entries);
+      await writeOut(git, entries, target);
+      if (kept === undefined) await cache.keepRepository(folder, source.remote, commit);
+      return { commit, tree };
+    });
   } catch (error) {
     // What is kept may have been damaged; the next try fetches it anew.
     if (kept !== undefined) await rm(kept, { recursive: true, force: true });
-    options.signal.throwIfAborted();
-    if (watch.exceeded) {
-      throw new XcoreError(
-        "SOURCE_INVALID",
-        `${source.url} is larger than ${formatSize(caps.transferBytes)}`,
-        {
-          hint: "Name the plugin's folder within it (…//folder), or give an archive of the plugin alone.",
-        },
-      );
-    }
-    if (deadline.aborted) {
-      throw new XcoreError(
-        "SOURCE_UNREACHABLE",
-        `${source.url} was not fetched within ${Math.round(caps.fetchMs / 1000)} s`,
-        { hint: "Try again, or give an archive." },
-      );
-    }
-    throw gitFault(error, source);
+    throw error;
   }
 }
 

@@ -41,8 +41,8 @@ export async function fetchNpm(source: NpmSource, options: NpmOptions): Promise<
   if (locked !== undefined && known !== undefined)
     return { file: known, source: { type: "npm", name, range, ...locked } };
   onProgress(`asking for ${name}`);
-  const found = await findPackage(name, options);
-  const release = releaseFor(found, locked?.release ?? range);
+  const found = await findPackage(source, options);
+  const release = releaseFor(found, locked?.release ?? source.release ?? range);
   const expected = locked?.archive ?? release.archive;
   const cached = expected === undefined ? undefined : await cache.archive(expected);
   const fetched = cached ?? join(options.room, "archive.tgz");
@@ -67,24 +67,34 @@ export async function fetchNpm(source: NpmSource, options: NpmOptions): Promise<
   return { file, source: { type: "npm", name, range, release: release.version, registry, archive: pinned } };
 }
 
-/** What the registry of this name offers. Throws `FORBIDDEN` when it is not the one its scope was approved from. */
-export async function findPackage(name: string, options: RegistryOptions): Promise<NpmPackage> {
+/** What the registry of this name offers. Throws `FORBIDDEN` when it is not the one that the name or its scope was approved from. */
+export async function findPackage(
+  { name, approvedFrom }: Pick<NpmSource, "name" | "approvedFrom">,
+  options: RegistryOptions,
+): Promise<NpmPackage> {
   const { workspace, scopes, caps, env, signal } = options;
   const npmrc = await readNpmrc(workspace, env);
   const registry = npmrc.registryOf(name);
   const scope = scopeOf(name);
-  const pinned = scope === undefined ? undefined : scopes[scope];
-  if (scope !== undefined && pinned !== undefined && pinned !== registry) {
-    throw new XcoreError(
-      "FORBIDDEN",
-      `npm packages of ${scope} were approved from ${pinned}; now they would come from ${registry}`,
-      {
-        hint: `Write ${scope}:registry=${pinned} into .npmrc. If the scope did move, change it under scopes in xcore.lock.`,
-        details: { scope, pinned, registry },
-      },
-    );
-  }
+  const pinned = (scope === undefined ? undefined : scopes[scope]) ?? approvedFrom;
+  if (pinned !== undefined && pinned !== registry) throw anotherRegistry(name, pinned, registry);
   return lookUpPackage({ name, registry, npmrc, caps, signal });
+}
+
+function anotherRegistry(name: string, pinned: string, registry: string): XcoreError {
+  const scope = scopeOf(name);
+  const what = scope === undefined ? `npm:${name} was` : `npm packages of ${scope} were`;
+  return new XcoreError(
+    "FORBIDDEN",
+    `${what} approved from ${pinned}; now they would come from ${registry}`,
+    {
+      hint:
+        scope === undefined
+          ? `Write registry=${pinned} into .npmrc. If the package did move, remove it with --data keep and add it again.`
+          : `Write ${scope}:registry=${pinned} into .npmrc. If the scope did move, change it under scopes in xcore.lock.`,
+      details: { name, pinned, registry },
+    },
+  );
 }
 
 // A registry may keep its tarballs elsewhere, but not where they can be changed on their way.

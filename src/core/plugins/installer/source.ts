@@ -40,6 +40,10 @@ export interface NpmSource extends NpmSpec {
   readonly locked:
     | { readonly release: string; readonly registry: string; readonly archive: string }
     | undefined;
+  /** Exactly this release of the range, where one was chosen already. */
+  readonly release?: string;
+  /** The registry it was approved from: it may come from no other. */
+  readonly approvedFrom?: string;
 }
 
 export interface FolderSource {
