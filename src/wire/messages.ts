@@ -150,7 +150,7 @@ export function decodeGuestMessage(record: string): GuestMessage {
     case "S":
       return decodeHead(fields, rest);
     case "D":
-      if (rest.length > maxChunkLength) throw new SyntaxError("a chunk that is too large");
+      if (rest === "" || rest.length > maxChunkLength) throw new SyntaxError("a chunk of a wrong size");
       return { kind: "chunk", id: count(fields[0]), encoding: bodyEncoding(fields[1]), text: rest };
     case "Z":
       return { kind: "end", id: count(fields[0]) };

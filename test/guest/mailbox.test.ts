@@ -170,7 +170,14 @@ suite("batches", () => {
     const message: fc.Arbitrary<CoreMessage> = fc.oneof(
       record({ kind: fc.constant("boot" as const), json: text }),
       record({ kind: fc.constantFrom("reply" as const, "failure" as const), id, json: text }),
-      record({ kind: fc.constant("abort" as const), id }),
+      record({ kind: fc.constantFrom("abort" as const, "end" as const), id }),
+      record({ kind: fc.constant("credit" as const), id, units: id }),
+      record({
+        kind: fc.constant("chunk" as const),
+        id,
+        encoding: fc.constantFrom("utf8" as const, "latin1" as const),
+        text,
+      }),
       record({
         kind: fc.constant("call" as const),
         id,

@@ -22,12 +22,25 @@ function remote(): { sandbox: RemoteSandbox; ends: XcoreError[]; left: number[] 
 const described = JSON.stringify({ routes: [], fetch: true, actions: {}, jobs: {}, events: [] });
 const anyRecord = oneof(
   string({ maxLength: 40 }),
-  tuple(constantFrom("P", "V", "E", "H", "X", "L", "Z"), nat({ max: 5 }), string({ maxLength: 20 })).map(
-    ([kind, id, rest]) => `${kind}${id}${rest}`,
-  ),
-  tuple(constantFrom("V1\n", "E1\n", "E0\n", "V0\n", "H1 0 x\n", "Linfo\n", "P1 200 utf8 0\n"), json()).map(
-    ([head, body]) => `${head}${body}`,
-  ),
+  tuple(
+    constantFrom("P", "V", "E", "H", "X", "L", "Z", "S", "D", "G", "K"),
+    nat({ max: 5 }),
+    string({ maxLength: 20 }),
+  ).map(([kind, id, rest]) => `${kind}${id}${rest}`),
+  tuple(
+    constantFrom(
+      "V1\n",
+      "E1\n",
+      "E0\n",
+      "V0\n",
+      "H1 0 x\n",
+      "Linfo\n",
+      "P1 200 utf8 0\n",
+      "S1 200 0\n",
+      "D1 utf8\n",
+    ),
+    json(),
+  ).map(([head, body]) => `${head}${body}`),
 );
 
 test("whatever a guest says, the core does not throw, and an end has a coded reason that comes once", async () => {
@@ -43,7 +56,7 @@ test("whatever a guest says, the core does not throw, and an end has a coded rea
       void sandbox.close();
       assert.equal(left.length, 1);
     }),
-    { numRuns: 5000 },
+    { numRuns: 10_000 },
   );
   const failures = (await Promise.all(pending)).filter((result) => result instanceof Error);
   assert.ok(failures.every((failure) => failure instanceof XcoreError));
