@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Config } from "./config.ts";
 
 export interface ConfigChanges {
-  /** Parts that only a restart of the server applies: `name`, `environment`, `server`, `log`, `admin`, `migrations`. */
+  /** Parts that only a restart of the server applies: `name`, `environment`, `server`, `log`, `admin`, `migrations`, `tenants`. */
   readonly parts: readonly string[];
   /** Names of services that were added, changed or removed. */
   readonly services: readonly string[];
@@ -15,7 +15,7 @@ export interface ConfigChanges {
   readonly none: boolean;
 }
 
-const parts = ["name", "environment", "server", "log", "admin", "migrations"] as const;
+const parts = ["name", "environment", "server", "log", "admin", "migrations", "tenants"] as const;
 
 export function configChanges(before: Config, after: Config): ConfigChanges {
   const changed = parts.filter((part) => !isDeepStrictEqual(before[part], after[part]));

@@ -8,6 +8,7 @@ import { deepFreeze } from "./freeze.ts";
 import { nameFault } from "./names.ts";
 import { permissionsOf } from "./permissions.ts";
 import type { IntegrationYaml, ServiceYaml } from "./schema.ts";
+import { tenantsConfig } from "./tenants.ts";
 import { above, bytesOf, limitsOf, msOf, type Complain } from "./units.ts";
 
 export interface CompileContext {
@@ -39,6 +40,7 @@ export function compileConfig(yaml: IntegrationYaml, context: CompileContext): C
       folder: resolve(workspace, yaml.migrations?.folder ?? defaults.migrations.folder),
       entities: (yaml.migrations?.entities ?? []).map((glob) => resolve(workspace, glob)),
     },
+    tenants: tenantsConfig(yaml.tenants, context),
     policy: policyConfig(yaml.policy, context),
     registries: { ...yaml.registries },
     plugins: pluginConfigs(yaml.plugins, context.complain),

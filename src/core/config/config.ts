@@ -1,6 +1,7 @@
 // The compiled form of integration.yaml: complete, in base units, frozen. After reading, nobody asks "is it set?".
 import type { Json } from "../../wire/json.ts";
 import type { Limits } from "../base/limits.ts";
+import type { Rate } from "../base/units.ts";
 
 export interface Config {
   readonly name: string;
@@ -21,6 +22,8 @@ export interface Config {
   readonly services: Readonly<Record<string, ServiceConfig>>;
   readonly migrations: MigrationsConfig;
   readonly policy: PolicyConfig;
+  /** Undefined: the server has no tenants. */
+  readonly tenants: TenantsConfig | undefined;
   /** Registries of plugins by the name this installation gave them. */
   readonly registries: Readonly<Record<string, RegistryConfig>>;
   /** What the installation says of single plugins, by plugin name. A plugin that is not named gets the defaults. */
@@ -108,6 +111,31 @@ export interface RegistryConfig {
   readonly url: string;
   /** Public keys whose signature on its index counts. */
   readonly keys: readonly string[];
+}
+
+export interface TenantsConfig {
+  readonly from: TenantSource;
+  /** Of a tenant that has none of its own; undefined: no bound. */
+  readonly quotas: { readonly requests: Rate | undefined; readonly jobs: number | undefined };
+}
+
+export type TenantSource =
+  /** `acme.example.com`, with `of` being `example.com`. */
+  | { readonly kind: "subdomain"; readonly of: string }
+  /** `name` in lower case; `proxies` as networks (CIDR). */
+  | { readonly kind: "header"; readonly name: string; readonly proxies: readonly string[] }
+  | ({ readonly kind: "claim" } & ClaimSource);
+
+export interface ClaimSource {
+  readonly name: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly string[];
+  readonly key:
+    | { readonly kind: "secret"; readonly secret: string }
+    /** Absolute. */
+    | { readonly kind: "file"; readonly file: string }
+    | { readonly kind: "jwks"; readonly url: string };
 }
 
 export interface PluginConfig {

@@ -12,6 +12,7 @@ import {
   secretNamePattern,
   size,
 } from "./schema-parts.ts";
+import { tenantsSchema } from "./tenant-schema.ts";
 import { advisoriesSchema, registriesSchema, signaturesSchema } from "./trust-schema.ts";
 
 const server = closed(
@@ -235,6 +236,7 @@ export const integrationSchema = closed(
     admin: Type.Optional(admin),
     services: Type.Optional(services),
     migrations: Type.Optional(migrations),
+    tenants: Type.Optional(tenantsSchema),
     policy: Type.Optional(policy),
     registries: Type.Optional(registriesSchema),
     plugins: Type.Optional(

@@ -23,7 +23,7 @@ export function msOf(text: string, path: readonly string[], complain: Complain):
   return ms;
 }
 
-function rateOf(text: string, path: readonly string[], complain: Complain): Rate {
+export function rateOf(text: string, path: readonly string[], complain: Complain): Rate {
   const rate = parseRate(text) ?? { count: 0, perMs: 1 };
   if (rate.count < 1 || rate.perMs > longestMs) {
     complain(path, `expected a rate of at least 1 in at most 24d, got "${text}"`);
