@@ -21,6 +21,8 @@ type Repair = (redis: Redis) => Promise<unknown>;
 
 const commandTimeoutMs = 150;
 const probeEveryMs = 500;
+/** So often a connection may fail to answer before it is made anew: its other end may be gone without a word. */
+const unansweredProbes = 3;
 const maxUnwritten = 10_000;
 
 export class RedisLink {
@@ -34,6 +36,7 @@ export class RedisLink {
   #trusted = false;
   #wasTrusted = false;
   #probing = false;
+  #unanswered = 0;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #reason = "not connected yet";
@@ -157,6 +160,7 @@ export class RedisLink {
     this.#probing = true;
     try {
       await this.#redis.ping();
+      this.#unanswered = 0;
       while (this.#overflowed || this.#unwritten.size > 0) await this.#repair();
       // A connection that hears nothing looks like one with nothing to hear: after an outage it is made anew.
       if (this.#wasTrusted) this.#subscriber.disconnect(true);
@@ -167,6 +171,9 @@ export class RedisLink {
       this.#options.logger.info({}, "Redis is available");
     } catch (error) {
       this.#reason = messageOf(error);
+      this.#unanswered += 1;
+      if (this.#unanswered % unansweredProbes === 0 && this.#redis.status === "ready")
+        this.#redis.disconnect(true);
       this.#probeLater();
     } finally {
       this.#probing = false;

@@ -23,6 +23,12 @@ export function pluginFailure(who: string, error: unknown): XcoreError {
       cause: error,
     });
   }
+  if (error.code === "53100") {
+    return new XcoreError("SERVICE_UNAVAILABLE", `plugin '${who}': the database's disk is full`, {
+      hint: "Reading still works. Free space on the database's disk, then try again.",
+      cause: error,
+    });
+  }
   const { code, detail, hint, constraint, table, column } = error;
   const position = Number(error.position);
   const details = { sqlstate: code, ...(position > 0 && { position }), detail, constraint, table, column };

@@ -1,12 +1,12 @@
 // A further database by a name of its own: connections for services that need it. Nothing of the core's is put into it, and no plugin reaches it.
 import { Client, Pool } from "pg";
 import { Type } from "typebox";
-import { withDeadline } from "../../base/deadline.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Provider, Service } from "../service.ts";
 import type { Connection } from "./database.ts";
 import { commonOptions } from "./options.ts";
 import { notReachable, readUrl, urlOptions, type UrlOptions } from "./postgres-url.ts";
+import { checkPool } from "./round-trip.ts";
 
 /** What a service that names it in `needs` is given. */
 export interface NamedDatabase extends Service {
@@ -25,11 +25,14 @@ export const namedPostgres: Provider<UrlOptions & { readonly poolSize: number }>
     await client.connect().catch((error: unknown) => {
       throw notReachable(error, name, connection);
     });
+    const { rows } = await client.query<{ server_version: string }>("show server_version");
+    const version = (rows[0]?.server_version ?? "").split(" ")[0];
     await client.end();
     const pool = new Pool({
       ...connection,
       max: options.poolSize,
       connectionTimeoutMillis: 5_000,
+      keepAlive: true,
       application_name: "xcore",
     });
     pool.on("error", (error) => logger.warn({ error: messageOf(error) }, "a database connection was lost"));
@@ -37,20 +40,7 @@ export const namedPostgres: Provider<UrlOptions & { readonly poolSize: number }>
       driver: "postgres",
       connection,
       pool,
-      async check(timeoutMs) {
-        const started = performance.now();
-        try {
-          const { rows } = await withDeadline(pool.query<{ server_version: string }>("show server_version"), {
-            ms: timeoutMs,
-            code: "SERVICE_UNAVAILABLE",
-            message: `no answer within ${timeoutMs} ms`,
-          });
-          const detail = `Postgres ${(rows[0]?.server_version ?? "").split(" ")[0]}`;
-          return { ok: true, latencyMs: performance.now() - started, detail };
-        } catch (error) {
-          return { ok: false, latencyMs: performance.now() - started, detail: messageOf(error) };
-        }
-      },
+      check: (timeoutMs) => checkPool(pool, timeoutMs, `Postgres ${version}`),
       forPlugin: async () => ({ calls: {}, async [Symbol.asyncDispose]() {} }),
       [Symbol.asyncDispose]: () => pool.end(),
     };

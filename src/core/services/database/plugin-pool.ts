@@ -9,7 +9,9 @@ import type { HostCallContext } from "../service.ts";
 import { CappedQuery, type QueryResult } from "./capped-query.ts";
 import type { Connection } from "./database.ts";
 import { pluginFailure } from "./failures.ts";
+import type { FullDisk } from "./full-disk.ts";
 import type { DatabaseLimits } from "./options.ts";
+import { dropIdle } from "./round-trip.ts";
 
 export interface PluginPoolOptions {
   plugin: string;
@@ -17,6 +19,7 @@ export interface PluginPoolOptions {
   connection: Connection;
   limits: DatabaseLimits;
   logger: Logger;
+  disk: FullDisk;
   /** Ends a server process for good; with the core's rights. */
   terminate(backend: number): Promise<void>;
 }
@@ -52,6 +55,7 @@ export class PluginPool {
       ...options.connection,
       max: options.limits.pluginConnections,
       idleTimeoutMillis: 10_000,
+      keepAlive: true,
       connectionTimeoutMillis: acquireTimeoutMs,
       application_name: `xcore plugin ${options.plugin}`,
     });
@@ -88,6 +92,7 @@ export class PluginPool {
       client.query(query);
       return await query.result;
     } catch (error) {
+      this.#options.disk.note(error);
       throw watch.reason() ?? pluginFailure(this.plugin, error);
     } finally {
       watch.stop();
@@ -106,6 +111,11 @@ export class PluginPool {
     client.release(true);
   }
 
+  /** Closes the connections that nobody uses: the line to the server may be dead. */
+  dropIdle(): void {
+    dropIdle(this.#pool);
+  }
+
   async end(): Promise<void> {
     if (this.ended) return;
     this.ended = true;
@@ -122,6 +132,8 @@ export class PluginPool {
       requestCancel(this.#options.connection, session);
       escalation = setTimeout(() => {
         session.connection.stream.destroy();
+        // It did not even answer the cancelling: the line may be dead, and that of the others with it.
+        dropIdle(this.#pool);
         this.#options.terminate(session.processID).catch(() => undefined);
       }, graceMs * 2);
     };

@@ -1,15 +1,16 @@
 // The database service on any Postgres, embedded or by URL: the core's own pool, and a scoped facade for each plugin.
 import { Client, Pool } from "pg";
-import { withDeadline } from "../../base/deadline.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Facade, Health, PluginIdentity } from "../service.ts";
 import { ensureCoreSchema } from "./core-schema.ts";
 import type { Connection, DatabaseService } from "./database.ts";
 import { databaseFacade } from "./facade.ts";
+import { FullDisk } from "./full-disk.ts";
 import type { DatabaseLimits } from "./options.ts";
 import { PluginPool } from "./plugin-pool.ts";
 import { dropPlugin, provisionPlugin, schemaOf, type PluginRole } from "./plugin-roles.ts";
+import { checkPool } from "./round-trip.ts";
 import { TenantPools } from "./tenant-pools.ts";
 
 export interface PostgresServiceOptions {
@@ -33,6 +34,7 @@ export class PostgresService implements DatabaseService {
   readonly #pools = new Map<string, { pool: Promise<PluginPool>; users: number }>();
   readonly #tenants: TenantPools;
   readonly #version: string;
+  readonly #disk = new FullDisk();
   #closing: Promise<void> | undefined;
 
   /** Connects, checks the server's version and makes the core's tables. */
@@ -63,6 +65,7 @@ export class PostgresService implements DatabaseService {
       max: options.limits.poolSize,
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 30_000,
+      keepAlive: true,
       application_name: "xcore",
     });
     const limits = { ...options.limits, pluginConnections: Math.min(2, options.limits.pluginConnections) };
@@ -77,20 +80,16 @@ export class PostgresService implements DatabaseService {
   }
 
   async check(timeoutMs: number): Promise<Health> {
-    const started = performance.now();
-    const health = (ok: boolean, detail: string): Health => ({
-      ok,
-      latencyMs: performance.now() - started,
-      detail,
-    });
-    try {
-      const round = this.pool.query("select 1");
-      const message = `no answer within ${timeoutMs} ms`;
-      await withDeadline(round, { ms: timeoutMs, code: "SERVICE_UNAVAILABLE", message });
-      return health(true, `Postgres ${this.#version}`);
-    } catch (error) {
-      return health(false, messageOf(error));
+    const health = await checkPool(this.pool, timeoutMs, `Postgres ${this.#version}`);
+    if (!health.ok) {
+      for (const { pool } of this.#pools.values()) {
+        pool.then(
+          (open) => open.dropIdle(),
+          () => undefined,
+        );
+      }
     }
+    return this.#disk.judge(health);
   }
 
   async provision(plugin: string): Promise<string> {
@@ -188,7 +187,8 @@ export class PostgresService implements DatabaseService {
     const terminate = async (backend: number): Promise<void> => {
       await this.pool.query("select pg_terminate_backend($1)", [backend]);
     };
-    return new PluginPool({ plugin, connection: await this.connectionOf(plugin), limits, logger, terminate });
+    const connection = await this.connectionOf(plugin);
+    return new PluginPool({ plugin, connection, limits, logger, disk: this.#disk, terminate });
   }
 }
 

@@ -3,12 +3,14 @@ import type { Pool } from "pg";
 import { Type, type Static } from "typebox";
 import type { JobDescription } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
-import { withDeadline } from "../../base/deadline.ts";
 import { messageOf, systemCode, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import type { CallTenant } from "../../base/tenant.ts";
 import { durationPattern, formatSize, parseDuration, parseSize, sizePattern } from "../../base/units.ts";
 import type { DatabaseService } from "../database/database.ts";
+import { isConnectionFailure, sqlState } from "../database/failures.ts";
+import { FullDisk } from "../database/full-disk.ts";
+import { checkPool } from "../database/round-trip.ts";
 import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
 import { jobDesk } from "./desk.ts";
 import { DeskStore } from "./desk-store.ts";
@@ -85,6 +87,7 @@ class AgendaJobs implements JobsService {
   readonly #bindings = new Map<string, Binding>();
   /** What a revision has announced; its `start` may enqueue before it is bound. */
   readonly #announced = new Map<string, readonly string[]>();
+  readonly #disk = new FullDisk();
   #processor: JobProcessor | undefined;
   #pruning: NodeJS.Timeout | undefined;
 
@@ -232,21 +235,9 @@ class AgendaJobs implements JobsService {
   }
 
   async check(timeoutMs: number): Promise<Health> {
-    const started = performance.now();
-    const latencyMs = (): number => performance.now() - started;
-    try {
-      const code = "SERVICE_UNAVAILABLE";
-      const message = `no answer within ${timeoutMs} ms`;
-      await withDeadline(this.#settings.pool.query("SELECT 1"), { ms: timeoutMs, code, message });
-      const state = this.#processor?.claiming === true ? "" : ", not claiming";
-      return {
-        ok: true,
-        latencyMs: latencyMs(),
-        detail: `Agenda on Postgres, ${this.#bindings.size} jobs${state}`,
-      };
-    } catch (error) {
-      return { ok: false, latencyMs: latencyMs(), detail: messageOf(error) };
-    }
+    const state = this.#processor?.claiming === true ? "" : ", not claiming";
+    const connected = `Agenda on Postgres, ${this.#bindings.size} jobs${state}`;
+    return this.#disk.judge(await checkPool(this.#settings.pool, timeoutMs, connected));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -291,7 +282,11 @@ class AgendaJobs implements JobsService {
           cause: error,
         });
       }
-      throw new XcoreError("SERVICE_UNAVAILABLE", `jobs: the database did not answer: ${messageOf(error)}`, {
+      this.#disk.note(error);
+      // Postgres' words on these name files and addresses of the host, and this may go to a plugin.
+      const hidden = isConnectionFailure(error) || sqlState(error)?.startsWith("53") === true;
+      const what = hidden ? "is not available" : `failed: ${messageOf(error)}`;
+      throw new XcoreError("SERVICE_UNAVAILABLE", `jobs: the database ${what}`, {
         hint: "Look at xcore status; the call can be tried again.",
         cause: error,
       });

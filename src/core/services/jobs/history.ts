@@ -1,5 +1,5 @@
 // What is kept of jobs that have ended, and for how long.
-import type { Pool } from "pg";
+import type { Pool, QueryConfig } from "pg";
 
 export interface Keep {
   doneMs: number;
@@ -11,11 +11,18 @@ export interface Keep {
 
 const ended = "next_run_at IS NULL AND locked_at IS NULL AND type = 'normal'";
 const atOnce = 5000;
+/** After a long pause there is much to remove. */
+const removeMs = 60_000;
 
 /** Removes what is older or more than is kept, some thousand at once. */
 export async function pruneHistory(pool: Pool, { doneMs, failedMs, count }: Keep): Promise<void> {
   for (let removed = atOnce; removed >= atOnce;) {
-    const { rowCount } = await pool.query(remove, [doneMs, failedMs, count]);
+    const statement: QueryConfig & { query_timeout: number } = {
+      text: remove,
+      values: [doneMs, failedMs, count],
+      query_timeout: removeMs,
+    };
+    const { rowCount } = await pool.query(statement);
     removed = rowCount ?? 0;
   }
 }

@@ -1,0 +1,30 @@
+// A real server in use while nothing comes back from its Redis.
+import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { openFaultedServer, type FaultedServer } from "../../support/faulted-server.ts";
+import { assertSurvived } from "../../support/survived.ts";
+
+describe("a Redis that does not answer", () => {
+  let place: FaultedServer;
+  before(async () => {
+    place = await openFaultedServer();
+  });
+  after(() => place[Symbol.asyncDispose]());
+
+  test("is left alone until bytes flow again", async (t) => {
+    const seen = await place.suffer(t, "Redis blackholed for 3 s", async () => {
+      await place.cacheLine.set({ kind: "blackhole" });
+      await pause(3000);
+      await place.cacheLine.set({ kind: "pass" });
+    });
+    assertSurvived(seen);
+  });
+
+  test("connections whose other end has gone without a word are given up and made anew", async (t) => {
+    const seen = await place.suffer(t, "Redis' connections half-open", async () => {
+      place.cacheLine.forget();
+      await pause(1000);
+    });
+    assertSurvived(seen);
+  });
+});

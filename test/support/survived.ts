@@ -1,0 +1,25 @@
+// What every fault of a database or a cache has to leave whole. The bounds are wider than what is promised: the machine of a
+// test may be busy. The figures stand in the test's diagnostics.
+import assert from "node:assert/strict";
+import type { Suffered } from "./faulted-server.ts";
+
+export interface Expected {
+  /** Whether /readyz has to say 503 while the fault lasts. Default true. */
+  unready?: boolean;
+}
+
+export function assertSurvived(seen: Suffered, { unready = true }: Expected = {}): void {
+  assert.equal(seen.notAlive, 0, "/livez said something other than 200");
+  assert.deepEqual(seen.unhandled, []);
+  assert.ok(seen.written > 0 && seen.enqueued > 0, "nothing was written at all");
+  assert.equal(seen.lostWrites, 0, "acknowledged writes are gone");
+  assert.equal(seen.lostJobs, 0, "acknowledged jobs have not run");
+  assert.equal(seen.failedCached, 0, "requests failed for the cache");
+  if (unready) assert.notEqual(seen.unreadyAfterMs, null, "/readyz said 200 throughout");
+  // Promised: 2 s, 5 s, 250 ms.
+  assert.ok((seen.unreadyAfterMs ?? 0) < 4_000, `/readyz said 503 after ${seen.unreadyAfterMs} ms`);
+  assert.ok(seen.readyAfterMs < 12_000, `/readyz said 200 after ${seen.readyAfterMs} ms`);
+  assert.ok(seen.writesAfterMs < 15_000, `the first write came ${seen.writesAfterMs} ms after the fault`);
+  assert.ok(seen.slowestCachedMs < 900 + seen.slowestLivezMs, `the cache took ${seen.slowestCachedMs} ms`);
+  assert.ok(seen.grownMb < 40, `the heap has grown by ${seen.grownMb} MB`);
+}
