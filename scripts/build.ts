@@ -87,6 +87,12 @@ async function buildGuest(): Promise<void> {
     build({ ...shared, entryPoints: entries({ guest: "src/guest/main.ts" }), format: "iife" }),
     build({
       ...shared,
+      entryPoints: entries({ "guest-trusted": "src/guest/trusted.ts" }),
+      format: "iife",
+      define: { globalThis: "__xcore_global" },
+    }),
+    build({
+      ...shared,
       entryPoints: entries({ "plugin-module": "src/guest/plugin-module.ts", kysely: "src/guest/kysely.ts" }),
       format: "esm",
       external: ["kysely"],

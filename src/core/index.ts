@@ -22,7 +22,12 @@ export {
 } from "./plugins/installer/consent.ts";
 export type { InstallerOptions, ServerOutcome } from "./plugins/installer/context.ts";
 export { openPluginData, type PluginData } from "./plugins/installer/data.ts";
-export { inventory, inventoryEntry, type InventoryEntry } from "./plugins/installer/inventory.ts";
+export {
+  inventory,
+  inventoryEntry,
+  type InventoryDetail,
+  type InventoryEntry,
+} from "./plugins/installer/inventory.ts";
 export { removePlugin, type RemoveOptions, type Removed } from "./plugins/installer/remove.ts";
 export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/installer/sync.ts";
 export { verifyInstalled } from "./plugins/installer/verify.ts";

@@ -17,6 +17,8 @@ export interface PluginStatus {
   /** Why it failed or was quarantined. */
   reason: { code: string; message: string } | null;
   source: "workspace" | "installed";
+  /** It runs in the core's own process, without limits of memory and CPU. */
+  trusted: boolean;
   mount: string;
   /** Counts loads of this plugin since the server started; a reload raises it. */
   revision: number;

@@ -1,7 +1,7 @@
 // Lists of plugins and one plugin as people read them.
 import { styleText } from "node:util";
 import { formatDuration, formatSize } from "../../core/base/units.ts";
-import type { InventoryEntry, PluginInfo, PluginStatus } from "../../core/index.ts";
+import type { InventoryDetail, InventoryEntry, PluginInfo, PluginStatus } from "../../core/index.ts";
 import { oneLine, outputWidth, tableLines, truncate } from "./table.ts";
 
 /** A plugin as files say it, and as a running server sees it. */
@@ -13,6 +13,8 @@ export interface ListedPlugin {
   reason: { code: string; message: string } | null;
   source: "workspace" | "installed";
   origin: string | null;
+  /** It runs, or is to run, in the server's own process. */
+  trusted: boolean;
   mount: string;
 }
 
@@ -26,6 +28,7 @@ export function listedPlugin(entry: InventoryEntry, status: PluginStatus | undef
     reason: status?.reason ?? (fault === null ? null : { code: fault.code, message: fault.message }),
     source,
     origin,
+    trusted: status?.trusted === true || entry.trusted,
     mount: status?.mount ?? `/app/${name}/`,
   };
 }
@@ -47,7 +50,12 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
     { title: "STATE" },
     { title: "FROM", shrinkTo: 12 },
   ];
-  const rows = plugins.map((one) => [one.name, one.version, one.state, one.origin ?? "this project"]);
+  const rows = plugins.map((one) => [
+    one.name,
+    one.version,
+    one.state,
+    `${one.origin ?? "this project"}${one.trusted ? ", trusted" : ""}`,
+  ]);
   const table = tableLines(columns, rows, {
     width,
     heading: (line) => styleText("dim", line, { stream }),
@@ -63,7 +71,7 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
   return reasons.length === 0 ? table : [...table, "", ...reasons];
 }
 
-export function pluginInfoLines(entry: InventoryEntry, info: PluginInfo | undefined): string[] {
+export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undefined): string[] {
   const listed = listedPlugin(entry, info);
   const facts: [string, string][] = [
     ["state", listed.state],
@@ -80,6 +88,8 @@ export function pluginInfoLines(entry: InventoryEntry, info: PluginInfo | undefi
         ? "answer requests, and nothing else"
         : entry.asks.map((one) => one.words).join("; "),
     ],
+    ...(entry.digest === null ? [] : [["digest", entry.digest] as [string, string]]),
+    ["runs", entry.trusted ? "trusted, in the server's own process" : "in a sandbox"],
     ...dependencyFacts(entry),
     ...(info === undefined ? [] : liveFacts(info)),
   ];
@@ -96,7 +106,14 @@ function dependencyFacts({ dependencies }: InventoryEntry): [string, string][] {
 function liveFacts(info: PluginInfo): [string, string][] {
   const { declares } = info;
   return [
-    ["memory", `${formatSize(info.heapBytes)} of ${formatSize(info.heapLimitBytes)}`],
+    ...(info.trusted
+      ? []
+      : [
+          ["memory", `${formatSize(info.heapBytes)} of ${formatSize(info.heapLimitBytes)}`] as [
+            string,
+            string,
+          ],
+        ]),
     ["up", formatDuration(info.uptimeMs)],
     ["requests", `${info.requestsPerMinute} a minute, ${info.errors} errors`],
     ["restarts", String(info.restarts)],

@@ -106,7 +106,7 @@ function pluginLines(plugins: readonly PluginStatus[], width: number, style: Pai
       plugin.name,
       plugin.version,
       plugin.state,
-      `${megabytes(plugin.heapBytes)}/${megabytes(plugin.heapLimitBytes)}M`,
+      plugin.trusted ? "trusted" : `${megabytes(plugin.heapBytes)}/${megabytes(plugin.heapLimitBytes)}M`,
       `${Math.round(plugin.cpu * 100)}%`,
       short(plugin.requestsPerMinute),
       milliseconds(plugin.p95Ms).replace(" ", ""),

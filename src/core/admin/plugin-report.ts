@@ -14,6 +14,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
     state: plugin.state,
     reason: reason === undefined ? null : { code: reason.code, message: reason.message },
     source: plugin.entry.source,
+    trusted: current?.build.trusted ?? false,
     mount: `${mountRoot}${plugin.name}/`,
     revision: plugin.revisions,
     heapBytes: stats?.heapBytes ?? 0,

@@ -40,6 +40,7 @@ export const codes = {
   PLUGIN_COMPILE: entry(422, 65, "The plugin does not compile"),
   PLUGIN_IMPORT: entry(422, 65, "The plugin imports what a sandbox does not have"),
   PLUGIN_DEFINITION: entry(422, 65, "The plugin's definition is not valid"),
+  PLUGIN_UNTRUSTED: entry(403, 77, "The plugin's code is not the one that is trusted"),
   PLUGIN_INCOMPATIBLE: entry(422, 65, "The plugin asks for another xcore"),
   PLUGIN_DEPENDENCY: entry(424, 65, "A dependency of the plugin is missing or broken"),
   PLUGIN_START: entry(422, 65, "The plugin failed to start"),

@@ -185,6 +185,7 @@ function pluginConfigs(yaml: IntegrationYaml["plugins"], complain: Complain): Re
           allow: entry.allow === undefined ? undefined : permissionsOf(entry.allow),
           limits: limitsOf(entry.limits, ["plugins", name, "limits"], complain),
           isolation: entry.isolation,
+          trust: entry.trust?.digest,
           secrets: entry.secrets ?? {},
         },
       ];

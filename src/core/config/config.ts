@@ -148,6 +148,8 @@ export interface PluginConfig {
   readonly limits: Partial<Limits>;
   /** `shared`: with the workspace's own. `own`: a host process of its own. Otherwise the name of a group. */
   readonly isolation: string | undefined;
+  /** The digest of the code that runs in the core's own process; absent: it runs in a sandbox. */
+  readonly trust: string | undefined;
   /** Values of the secrets it may read, by name. */
   readonly secrets: Readonly<Record<string, string>>;
 }

@@ -187,6 +187,17 @@ const policy = closed(
   "What holds for every plugin.",
 );
 
+const trust = closed(
+  {
+    digest: Type.String({
+      description: "The digest of its code with all packages, as `xcore plugin info <name>` prints it.",
+      pattern: "^sha256-[0-9a-f]{64}$",
+      errorMessage: "sha256- and 64 hexadecimal digits, as xcore plugin info <name> prints them",
+    }),
+  },
+  "Run it in the server's own process, with all that the server may do. Only code with this digest is run.",
+);
+
 const plugin = closed(
   {
     enabled: Type.Optional(Type.Boolean({ description: "Whether it is loaded.", default: true })),
@@ -210,6 +221,7 @@ const plugin = closed(
         examples: ["shared", "own"],
       }),
     ),
+    trust: Type.Optional(trust),
     secrets: Type.Optional(
       mapOf(
         Type.String({

@@ -7,6 +7,7 @@ import { effectiveLimits, effectivePermissions, effectiveSecrets } from "./appro
 import type { Manifest } from "./manifest.ts";
 import { checkedOptions } from "./options.ts";
 import { checkCompatible } from "./read-manifest.ts";
+import { checkTrust } from "./trust.ts";
 import type { CatalogEntry } from "./catalog.ts";
 
 export interface Build {
@@ -19,6 +20,8 @@ export interface Build {
   readonly config: Readonly<Record<string, Json>>;
   readonly secrets: Readonly<Record<string, string>>;
   readonly bundle: Bundle;
+  /** The installation trusts exactly this code: it runs in the core's own process. */
+  readonly trusted: boolean;
 }
 
 export interface BuildSources {
@@ -36,7 +39,8 @@ export async function buildPlugin(
   sources: BuildSources,
 ): Promise<Build> {
   checkCompatible(manifest, sources.xcoreVersion);
-  return {
+  const trust = sources.config.plugins[manifest.name]?.trust;
+  const settled = {
     entry,
     manifest,
     label: `${manifest.name}@${manifest.version}`,
@@ -44,6 +48,9 @@ export async function buildPlugin(
     limits: effectiveLimits(manifest, sources.config),
     config: checkedOptions(manifest, sources.config),
     secrets: effectiveSecrets(manifest, sources.config),
-    bundle: await sources.bundler.rebuild(),
+    trusted: trust !== undefined,
   };
+  const bundle = await sources.bundler.rebuild();
+  if (trust !== undefined) checkTrust(manifest.name, trust, bundle.code);
+  return { ...settled, bundle };
 }

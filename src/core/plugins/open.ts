@@ -41,7 +41,8 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
   const xcoreVersion = packageVersion();
   const bundlers = new Map<string, Bundler>();
   const bundlerFor = (entry: CatalogEntry, file: string, label: string): Bundler => {
-    const key = join(entry.folder, file);
+    const trusted = options.config().plugins[entry.name]?.trust !== undefined;
+    const key = `${join(entry.folder, file)}${trusted ? " trusted" : ""}`;
     const known = bundlers.get(key);
     if (known !== undefined) return known;
     const made = createBundler({
@@ -49,6 +50,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       entry: file,
       label,
       sealed: entry.source === "installed",
+      trusted,
     });
     bundlers.set(key, made);
     return made;

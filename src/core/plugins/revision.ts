@@ -1,4 +1,5 @@
 // One loaded build of a plugin: its isolate, its grants, its jobs and subscriptions, and how all of it ends.
+import { join } from "node:path";
 import type { EventDelivery, GuestRequest, JobRun } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
@@ -74,6 +75,7 @@ export class Revision {
     const logger = sources.logger.child({ plugin: identity.name });
     const sandbox = await sources.sandboxes.open({
       label: build.label,
+      ...(build.trusted ? { trusted: join(build.entry.folder, build.manifest.entry) } : {}),
       group: options.group,
       code: build.bundle.code,
       sourceMap: build.bundle.sourceMap,

@@ -1,7 +1,7 @@
 // The only file that knows esbuild: a plugin's entry with all it imports becomes one script for an isolate.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { context, type BuildContext, type BuildResult } from "esbuild";
+import { context, type BuildContext, type BuildOptions, type BuildResult } from "esbuild";
 import { XcoreError } from "../base/error.ts";
 import { bundleFailure, isBuildFailure, outsideFailure } from "./bundle-faults.ts";
 import { borders, inputsOutside } from "./bundle-borders.ts";
@@ -26,6 +26,8 @@ export interface BundlerOptions {
   roots?: readonly string[];
   /** For installed plugins: take packages from the plugin's own node_modules only, so that what its digest covers is all that runs. */
   sealed?: boolean;
+  /** For the core's own process: Node's modules are there, and packages are taken as they are for Node. */
+  trusted?: boolean;
 }
 
 export interface Bundler {
@@ -69,7 +71,7 @@ export function createBundler(options: BundlerOptions): Bundler {
 
 const outputs = { write: false, metafile: true } as const;
 
-function settings(options: BundlerOptions) {
+function settings(options: BundlerOptions): BuildOptions & typeof outputs {
   return {
     ...outputs,
     absWorkingDir: options.folder,
@@ -79,11 +81,7 @@ function settings(options: BundlerOptions) {
     format: "iife",
     globalName: "__xcore_plugin",
     target: "es2024",
-    platform: "neutral",
-    // What packages offer to service workers and browsers needs no Node.
-    conditions: ["worker", "browser", "module"],
-    mainFields: ["browser", "module", "main"],
-    define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
+    ...(options.trusted === true ? forNode : forIsolates),
     charset: "utf8",
     sourcemap: "external",
     sourcesContent: false,
@@ -91,8 +89,26 @@ function settings(options: BundlerOptions) {
     logLevel: "silent",
     logLimit: 50,
     plugins: [borders({ folder: options.folder })],
-  } as const satisfies Parameters<typeof context>[0];
+  };
 }
+
+const forIsolates = {
+  platform: "neutral" as const,
+  // What packages offer to service workers and browsers needs no Node.
+  conditions: ["worker", "browser", "module"],
+  mainFields: ["browser", "module", "main"],
+  define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
+} satisfies BuildOptions;
+
+const forNode = {
+  platform: "node" as const,
+  mainFields: ["module", "main"],
+  define: { "process.env.NODE_ENV": '"production"' },
+  // Then what is imported at run time goes through the `require` that the plugin is given.
+  supported: { "dynamic-import": false },
+  // No comments: they name files, and a digest is taken of this.
+  minifyWhitespace: true,
+} satisfies BuildOptions;
 
 async function bundleOf(result: BuildResult<typeof outputs>, options: BundlerOptions): Promise<Bundle> {
   const inputs = Object.keys(result.metafile.inputs);

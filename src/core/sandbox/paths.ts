@@ -10,6 +10,9 @@ export const hostProgram: string = packageFile("dist", "sandbox-host.js");
 /** The script that is run first in every isolate. */
 export const guestRuntime: string = packageFile("dist", "guest.js");
 
+/** The runtime of a trusted plugin, for the core's own process. */
+export const trustedRuntime: string = packageFile("dist", "guest-trusted.js");
+
 /** What a plugin may import of xcore, as files: the sources in a checkout, the built ones in the package. */
 export function guestModules(): Readonly<Record<string, string>> {
   return { "xcore/plugin": guestModule("plugin-module"), "xcore/kysely": guestModule("kysely") };

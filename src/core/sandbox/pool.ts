@@ -4,6 +4,7 @@ import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { openTimeoutMs } from "./bounds.ts";
 import { Host } from "./host.ts";
+import { openTrusted } from "./open-trusted.ts";
 import { guestRuntime } from "./paths.ts";
 import type { Sandbox, SandboxOptions, SandboxPool } from "./sandbox.ts";
 
@@ -47,6 +48,7 @@ class Pool implements SandboxPool {
 
   async open(options: SandboxOptions): Promise<Sandbox> {
     if (this.#closed) throw new XcoreError("PLUGIN_NOT_READY", "the server is stopping");
+    if (options.trusted !== undefined) return openTrusted(options, options.trusted);
     const host = this.#hostOf(options.group);
     const release = host.reserve();
     try {

@@ -28,6 +28,8 @@ export interface GuestLog {
 export interface SandboxOptions {
   /** `notes@1.0.0`: names the sandbox in errors, logs and script names. */
   label: string;
+  /** Its entry, absolute, when it is trusted: then it runs in the core's own process. `code` must be what was trusted. */
+  trusted?: string;
   /** Placement key: sandboxes with the same key share a host process. */
   group: string;
   /** The plugin bundled to one script (sandbox/bundle.ts). */

@@ -38,6 +38,7 @@ export function pluginStatus(changes: Partial<PluginStatus> = {}): PluginStatus 
     state: "ready",
     reason: null,
     source: "workspace",
+    trusted: false,
     mount: "/app/notes",
     revision: 1,
     heapBytes: 12 * 1024 ** 2,

@@ -23,6 +23,16 @@ const parts: readonly (BuildOptions & { source: string; output: string; watched:
     target: "es2024",
     mainFields: ["module", "main"],
   },
+  {
+    source: "src/guest/trusted.ts",
+    output: "dist/guest-trusted.js",
+    watched: "src/{wire,guest}/**/*.ts",
+    format: "iife",
+    platform: "neutral",
+    target: "es2024",
+    mainFields: ["module", "main"],
+    define: { globalThis: "__xcore_global" },
+  },
 ];
 
 /** Builds what is missing or older than its sources. Safe to call from several test files at once. */

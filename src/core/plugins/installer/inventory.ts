@@ -1,7 +1,9 @@
 // The plugins of a project as files and lock say, without a server.
-import { errorData, type ErrorData } from "../../base/error.ts";
+import { errorData, XcoreError, type ErrorData } from "../../base/error.ts";
 import type { Config, Permissions } from "../../config/config.ts";
 import { readLock, storeFolder } from "../lock.ts";
+import { readManifest } from "../read-manifest.ts";
+import { currentDigest } from "../trust.ts";
 import { asksOf, type Ask } from "./consent.ts";
 import { knownPlugins } from "./context.ts";
 import { originOf } from "./origin.ts";
@@ -18,6 +20,8 @@ export interface InventoryEntry {
   origin: string | null;
   integrity: string | null;
   enabled: boolean;
+  /** It is to run in the core's own process. */
+  trusted: boolean;
   /** What keeps it from being loaded. */
   fault: ErrorData | null;
   permissions: Permissions | null;
@@ -49,6 +53,7 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
         origin: locked === undefined ? null : originOf(locked.source),
         integrity: locked?.integrity ?? null,
         enabled: config.plugins[name]?.enabled ?? true,
+        trusted: config.plugins[name]?.trust !== undefined,
         fault: fault === undefined ? null : errorData(fault),
         permissions: manifest?.permissions ?? null,
         asks: manifest === undefined ? [] : asksOf(manifest.permissions),
@@ -58,9 +63,23 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
   );
 }
 
+export interface InventoryDetail extends InventoryEntry {
+  /** Of its code as it would run in the core's own process; null when it does not compile for that. */
+  digest: string | null;
+}
+
 /** One of them; throws `PLUGIN_NOT_FOUND` with the nearest name. */
-export async function inventoryEntry(config: Config, name: string): Promise<InventoryEntry> {
+export async function inventoryEntry(config: Config, name: string): Promise<InventoryDetail> {
   const found = (await inventory(config)).find((entry) => entry.name === name);
   if (found === undefined) throw notFound(name, await knownPlugins(config));
-  return found;
+  return { ...found, digest: await digestOf(found) };
+}
+
+async function digestOf({ folder, source }: InventoryEntry): Promise<string | null> {
+  try {
+    return (await currentDigest({ folder, source }, await readManifest(folder))) ?? null;
+  } catch (error) {
+    if (error instanceof XcoreError) return null;
+    throw error;
+  }
 }
