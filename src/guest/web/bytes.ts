@@ -2,12 +2,15 @@
 import type { BodyEncoding } from "../../wire/host-calls.ts";
 
 const chunkLength = 8192;
+const { fromCharCode } = String;
+const apply: (make: typeof fromCharCode, self: undefined, codes: ArrayLike<number>) => string = Reflect.apply;
 
 /** One code unit a byte. */
 export function latin1FromBytes(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += chunkLength) {
-    text += String.fromCharCode(...bytes.subarray(at, at + chunkLength));
+    // Spread, it would take seven times as long.
+    text += apply(fromCharCode, undefined, bytes.subarray(at, at + chunkLength));
   }
   return text;
 }

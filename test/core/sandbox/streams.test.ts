@@ -303,9 +303,9 @@ test("whatever order records of streams come in, windows hold, ends are final, a
         gone.push(signal);
         if (body !== undefined) bodies.push(body);
         const options = { timeoutMs: 60_000, signal, ...(body === undefined ? {} : { body }) };
-        const answer = sandbox.request(request, options).then((response) => {
-          if (response.stream !== undefined) kepts.push(new Kept(response));
-        });
+        const keep = (response: PluginResponse): unknown =>
+          response.stream === undefined ? undefined : kepts.push(new Kept(response));
+        const answer = sandbox.request(request, options).then(keep);
         answers.push(answer.catch((error: unknown) => assert.ok(error instanceof XcoreError)));
       };
       ask();
