@@ -49,6 +49,8 @@ export interface FaultedOptions {
   postgres?: SystemPostgresOptions;
   /** Options of services.database, as lines of YAML flow: `poolSize: 5`. */
   database?: string;
+  /** Options of services.jobs, likewise. */
+  jobs?: string;
   /** Further plugins. */
   files?: Record<string, string>;
   /** Before the server is opened. */
@@ -95,7 +97,7 @@ export async function openFaultedServer(options: FaultedOptions = {}): Promise<F
         "services:",
         `  database: { driver: postgres, url: "postgres://xcore@127.0.0.1:${databaseLine.port}/postgres"${options.database === undefined ? "" : `, ${options.database}`} }`,
         `  cache: { driver: redis, url: "redis://127.0.0.1:${cacheLine.port}" }`,
-        `  jobs: { lockLifetime: 3s }`,
+        `  jobs: { lockLifetime: 3s${options.jobs === undefined ? "" : `, ${options.jobs}`} }`,
       ].join("\n"),
       ...options.files,
     }),
