@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import { ownerOf } from "../base/tenant.ts";
 import type { Config } from "../config/config.ts";
 import type { Build } from "../plugins/build.ts";
 import type { DatabaseService } from "../services/database/database.ts";
@@ -20,11 +21,16 @@ export async function migrateApplication(options: MigrateOptions): Promise<void>
   await migrate(applicationMigrations(options.database, options.config), options);
 }
 
-/** The same for one plugin; provisions its schema and role first. */
-export async function migratePlugin({ build, ...options }: MigrateOptions & { build: Build }): Promise<void> {
+/** The same for one plugin, or for what it keeps for a tenant; provisions schema and role first. */
+export async function migratePlugin({
+  build,
+  tenant,
+  ...options
+}: MigrateOptions & { build: Build; tenant?: string }): Promise<void> {
   const { name, migrations } = build.manifest;
   const folder = join(build.entry.folder, migrations);
-  await migrate(pluginMigrations(options.database, { plugin: name, folder }), options);
+  const owner = ownerOf(name, tenant);
+  await migrate(pluginMigrations(options.database, { plugin: owner, folder }), options);
 }
 
 async function migrate(target: MigrationTarget, { config, logger }: MigrateOptions): Promise<void> {

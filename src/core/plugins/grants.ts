@@ -7,6 +7,7 @@ import type { Permissions } from "../config/config.ts";
 import type { HostCall } from "../sandbox/sandbox.ts";
 import type { Facade, HostCallHandler, PluginIdentity, Service } from "../services/service.ts";
 import { Refusals } from "./refusals.ts";
+import type { TenantGate } from "./tenant-gate.ts";
 
 export interface Grants extends AsyncDisposable {
   readonly permissions: readonly PermissionName[];
@@ -30,7 +31,12 @@ const serviceOf: Partial<Record<PermissionName, string>> = {
   events: "events",
 };
 
-export async function openGrants(plugin: PluginIdentity, sources: GrantSources): Promise<Grants> {
+/** With a gate, every host call has to pass it first. */
+export async function openGrants(
+  plugin: PluginIdentity,
+  sources: GrantSources,
+  gate?: TenantGate,
+): Promise<Grants> {
   const permissions = grantedNames(plugin.permissions);
   const facades = new AsyncDisposableStack();
   const table = new Map<string, HostCallHandler>();
@@ -69,7 +75,9 @@ export async function openGrants(plugin: PluginIdentity, sources: GrantSources):
       const answer =
         handler === undefined
           ? Promise.reject<Json>(denied(plugin.name, call.name))
-          : handler(call.args, call);
+          : gate === undefined
+            ? handler(call.args, call)
+            : gate.pass(call).then(() => handler(call.args, call));
       answer.catch((error: unknown) => {
         if (isRefusal(error)) refusals.note(call.name, error);
       });

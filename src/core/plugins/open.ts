@@ -17,6 +17,7 @@ import { actionCalls, secretCalls } from "./own-calls.ts";
 import { pluginTypes } from "./plugin-types.ts";
 import { PluginRegistry } from "./registry.ts";
 import { readManifest } from "./read-manifest.ts";
+import type { TenantSources } from "./tenant-gate.ts";
 
 export interface OpenPluginsOptions {
   /** The configuration as it is now; a reload may replace it. */
@@ -27,6 +28,8 @@ export interface OpenPluginsOptions {
   logger: Logger;
   /** Applies or checks the migrations of a plugin that owns a schema. */
   migrate(build: Build): Promise<void>;
+  /** Undefined: the server has no tenants. */
+  tenants?: TenantSources | undefined;
   /** Keep plugin-env.d.ts of the workspace's own plugins in step with their manifests. */
   writeTypes: boolean;
 }
@@ -66,6 +69,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       sandboxes: options.sandboxes,
       jobs: () => services.jobs,
       events: () => services.events,
+      tenants: options.tenants,
       logger,
       drainMs: options.config().server.drainMs,
       grants: {
@@ -98,7 +102,9 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
           lookup,
           registry.list().map((plugin) => plugin.name),
         );
-        if (build.permissions.database) await options.migrate(build);
+        if (!build.permissions.database) return;
+        await options.migrate(build);
+        await options.tenants?.prepareAll(build);
       },
       group: (build) => groupOf(build, options.config()),
     },

@@ -1,10 +1,11 @@
 // One loaded build of a plugin: its isolate, its grants, its jobs and subscriptions, and how all of it ends.
 import { join } from "node:path";
-import type { EventDelivery, GuestRequest, JobRun } from "../../wire/guest-calls.ts";
+import type { EventDelivery, GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import type { CallTenant } from "../base/tenant.ts";
 import type {
   CallOptions,
   PluginResponse,
@@ -14,10 +15,11 @@ import type {
 } from "../sandbox/sandbox.ts";
 import type { EventsService } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
-import type { JobsService } from "../services/jobs/jobs.ts";
+import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
 import type { Build } from "./build.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
+import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
 
 const startTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
@@ -30,6 +32,8 @@ export interface RevisionSources {
   jobs(): JobsService;
   events(): EventsService;
   logger: Logger;
+  /** Undefined: the server has no tenants. */
+  tenants?: TenantSources | undefined;
   /** How long a revision that was replaced may finish its requests. */
   drainMs: number;
 }
@@ -71,7 +75,8 @@ export class Revision {
       secrets: build.secrets,
     };
     await using undo = new AsyncDisposableStack();
-    const grants = undo.use(await openGrants(identity, sources.grants));
+    const gate = sources.tenants && new TenantGate(build, sources.tenants);
+    const grants = undo.use(await openGrants(identity, sources.grants, gate));
     const logger = sources.logger.child({ plugin: identity.name });
     const sandbox = await sources.sandboxes.open({
       label: build.label,
@@ -110,7 +115,9 @@ export class Revision {
     }
     if (description.events.length > 0) {
       this.#mounts.defer(
-        this.#sources.events().subscribe(name, description.events, (event) => this.deliver(event)),
+        this.#sources
+          .events()
+          .subscribe(name, description.events, (event, tenant) => this.deliver(event, tenant)),
       );
     }
   }
@@ -136,9 +143,12 @@ export class Revision {
     this.sandbox.endStreams();
   }
 
-  async deliver({ name, payload, source }: EventDelivery): Promise<void> {
+  async deliver({ name, payload, source }: EventDelivery, tenant?: CallTenant): Promise<void> {
+    if (tenant?.reaches(this.build.manifest.name) === false) return;
+    tenant?.assertActive();
     const event: Json = { name, payload, source };
-    await this.#track(this.sandbox.call("event", name, event, { timeoutMs: this.build.limits.timeoutMs }));
+    const { timeoutMs } = this.build.limits;
+    await this.#track(this.sandbox.call("event", name, event, { timeoutMs, origin: { tenant } }));
   }
 
   action(name: string, input: Json, options: CallOptions): Promise<Json> {
@@ -239,8 +249,17 @@ export class Revision {
     if (published !== undefined) throw undeclared("events.publish", `publishes '${published}'`);
   }
 
-  #runJob(job: JobRun, signal: AbortSignal): Promise<Json> {
+  async #runJob(job: ClaimedRun, signal: AbortSignal): Promise<Json> {
+    const { tenants, jobs } = this.#sources;
+    const plugin = this.build.manifest.name;
+    if (tenants !== undefined && job.isScheduled && job.tenant === undefined) {
+      const names = tenants.activeOf(plugin).map(({ id }) => id);
+      await jobs().spread(plugin, job, names);
+      return null;
+    }
+    const origin = originOfRun(plugin, job.tenant, tenants);
     const payload: Json = { id: job.id, name: job.name, data: job.data, attempt: job.attempt, key: job.key };
-    return this.#track(this.sandbox.call("job", job.name, payload, { timeoutMs: jobTimeoutMs, signal }));
+    const options = { timeoutMs: jobTimeoutMs, signal, origin };
+    return this.#track(this.sandbox.call("job", job.name, payload, options));
   }
 }

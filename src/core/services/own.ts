@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { messageOf, XcoreError } from "../base/error.ts";
-import type { Provider } from "./service.ts";
+import type { Provider, Service } from "./service.ts";
 
 export async function ownProvider(name: string, file: string): Promise<Provider> {
   if (!existsSync(file)) {
@@ -55,6 +55,16 @@ const special: Readonly<Record<string, readonly string[]>> = {
   jobs: ["validate", "bind", "unschedule", "start", "drain", "counts", "list", "enqueue", "desk"],
   events: ["subscribe", "publish"],
 };
+
+/** Throws when plugins reach this service and it does not keep tenants apart. */
+export function assertTenants(name: string, service: Service): void {
+  if (service.tenants === true || !["database", "cache", "jobs", "events"].includes(name)) return;
+  throw new XcoreError(
+    "CONFIG_INVALID",
+    `services.${name}: its driver '${service.driver}' does not keep tenants apart, and integration.yaml has tenants`,
+    { hint: `Choose another driver for services.${name}, or remove the section tenants.` },
+  );
+}
 
 /** Throws unless what a provider opened is a service, with all that the core asks of a service of this name. */
 export function assertService(name: string, service: unknown): void {

@@ -11,7 +11,7 @@ import type { EventsService } from "./events/events.ts";
 import type { JobsService } from "./jobs/jobs.ts";
 import { providerOptions } from "./options.ts";
 import { checkNeeds } from "./order.ts";
-import { assertService, ownProvider } from "./own.ts";
+import { assertService, assertTenants, ownProvider } from "./own.ts";
 import type { Provider, Service } from "./service.ts";
 
 export interface ServiceRegistry extends AsyncDisposable {
@@ -26,6 +26,10 @@ export interface ServiceRegistry extends AsyncDisposable {
   status(timeoutMs: number): Promise<ServiceStatus[]>;
   /** Has every service remove what it keeps for a plugin that is uninstalled. */
   removePlugin(plugin: string): Promise<void>;
+  /** The same for a tenant that is dropped. */
+  removeTenant(tenant: string): Promise<void>;
+  /** Has every service stop, or go on with, what runs by itself for a tenant. */
+  pauseTenant(tenant: string, paused: boolean): Promise<void>;
 }
 
 export interface OpenServicesOptions {
@@ -115,6 +119,7 @@ async function openPlan(
     )
     .then(async (service) => {
       assertService(name, service);
+      if (config.tenants !== undefined) assertTenants(name, service);
       if (late) await service[Symbol.asyncDispose]();
       return service;
     });
@@ -175,6 +180,12 @@ function registryOf(
       return required("events") as EventsService;
     },
     status: (timeoutMs) => Promise.all(names.map((name) => statusOf(name, required(name), timeoutMs))),
+    async removeTenant(tenant) {
+      for (const { service } of opened.toReversed()) await service.removeTenant?.(tenant);
+    },
+    async pauseTenant(tenant, paused) {
+      for (const { service } of opened) await service.pauseTenant?.(tenant, paused);
+    },
     async removePlugin(plugin) {
       for (const { service } of opened.toReversed()) await service.removePlugin?.(plugin);
     },
