@@ -109,7 +109,7 @@ function noDatabase(): Service {
 
 function ownCalls(plugin: PluginIdentity, options: OpenOptions): Facade["calls"] {
   return {
-    ...actionCalls(plugin, (target, action, input) => callGiven(`${target}.${action}`, input, options)),
+    ...actionCalls(plugin, (target, { action, input }) => callGiven(`${target}.${action}`, input, options)),
     ...secretCalls(plugin),
     "fetch.request": async (args) => {
       if (options.fetch === undefined) {

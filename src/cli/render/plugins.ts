@@ -103,6 +103,21 @@ function dependencyFacts({ dependencies }: InventoryEntry): [string, string][] {
   return needs.length === 0 ? [] : [["needs", needs.join(", ")]];
 }
 
+function circuitFact({
+  caller,
+  action,
+  state,
+  failures,
+  retryInMs,
+}: PluginInfo["circuits"][number]): [string, string] {
+  const words = {
+    closed: "still called",
+    open: `tried again in ${formatDuration(retryInMs)}`,
+    "half-open": "tried by the next call",
+  };
+  return ["circuit", `${action} failed ${caller} ${failures} times in a row, ${words[state]}`];
+}
+
 function liveFacts(info: PluginInfo): [string, string][] {
   const { declares } = info;
   return [
@@ -117,6 +132,7 @@ function liveFacts(info: PluginInfo): [string, string][] {
     ["up", formatDuration(info.uptimeMs)],
     ["requests", `${info.requestsPerMinute} a minute, ${info.errors} errors`],
     ["restarts", String(info.restarts)],
+    ...info.circuits.map(circuitFact),
     ...(declares === null
       ? []
       : ([

@@ -5,6 +5,7 @@ import type { GuestDescription } from "../../wire/guest-calls.ts";
 import type { Limits } from "../base/limits.ts";
 import type { Permissions } from "../config/config.ts";
 import type { JobDetail, JobSchedule, JobState, JobSummary } from "../services/jobs/jobs.ts";
+import type { CircuitStatus } from "../plugins/circuits.ts";
 import type { PluginStatus, ServiceStatus, StatusReport } from "../status.ts";
 
 export interface PluginInfo extends PluginStatus {
@@ -15,6 +16,8 @@ export interface PluginInfo extends PluginStatus {
   limits: Limits | null;
   dependencies: Readonly<Record<string, string>>;
   declares: GuestDescription | null;
+  /** Actions that fail whoever calls them, where this plugin calls or is called. */
+  circuits: CircuitStatus[];
 }
 
 export interface SyncResult {

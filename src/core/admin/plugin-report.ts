@@ -1,4 +1,5 @@
 // What the outside is told about one plugin.
+import type { CircuitStatus } from "../plugins/circuits.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import { mountRoot } from "../http/mount.ts";
 import type { PluginStatus } from "../status.ts";
@@ -30,7 +31,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
   };
 }
 
-export function pluginInfo(plugin: Plugin): PluginInfo {
+export function pluginInfo(plugin: Plugin, circuits: CircuitStatus[]): PluginInfo {
   const build = plugin.current?.build;
   const manifest = build?.manifest ?? plugin.entry.manifest;
   return {
@@ -41,6 +42,7 @@ export function pluginInfo(plugin: Plugin): PluginInfo {
     limits: build?.limits ?? null,
     dependencies: manifest?.dependencies ?? {},
     declares: plugin.current?.sandbox.description ?? null,
+    circuits,
   };
 }
 

@@ -36,6 +36,13 @@ export async function statusReport(sources: ReportSources, lag: LoopLag): Promis
             reason === null ? "" : `: ${reason.message}`
           }`,
       ),
+    ...sources.plugins.circuits
+      .list()
+      .filter(({ state }) => state !== "closed")
+      .map(
+        ({ caller, action, failures }) =>
+          `calls of ${action} by ${caller} rest: it failed ${failures} times in a row`,
+      ),
   ];
   const memory = process.memoryUsage();
   return {

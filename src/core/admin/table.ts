@@ -32,7 +32,10 @@ export function operationTable(sources: AdminSources): OperationTable {
     status: { params: Nothing, run: () => sources.status() },
     "service.list": { params: Nothing, run: () => sources.services() },
     "plugin.list": { params: Nothing, run: async () => plugins.list().map(pluginStatus) },
-    "plugin.info": { params: Named, run: async ({ name }) => pluginInfo(plugins.get(name)) },
+    "plugin.info": {
+      params: Named,
+      run: async ({ name }) => pluginInfo(plugins.get(name), plugins.circuits.list(name)),
+    },
     "plugin.load": { params: Named, run: async ({ name }) => pluginStatus(await plugins.load(name)) },
     "plugin.reload": { params: Named, run: async ({ name }) => pluginStatus(await plugins.load(name)) },
     "plugin.unload": { params: Named, run: async ({ name }) => pluginStatus(await plugins.unload(name)) },

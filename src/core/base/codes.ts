@@ -69,6 +69,7 @@ export const codes = {
   JOB_STATE: entry(409, 65, "The job's state does not allow that"),
   CALLER_REFUSED: entry(403, 77, "The action is not for this caller"),
   CALL_CYCLE: entry(508, 65, "Actions call each other in a circle"),
+  CALL_DEPTH: entry(508, 65, "Actions call each other too deep"),
   CIRCUIT_OPEN: entry(503, 69, "The action failed too often and rests"),
   INPUT_INVALID: entry(422, 65, "The input is not valid"),
   OUTPUT_INVALID: entry(502, 65, "The output is not valid"),

@@ -14,6 +14,7 @@ import { checkDependencies } from "./dependencies.ts";
 import { installedPlugins } from "./installed.ts";
 import { verifiedEntry } from "./installer/verify.ts";
 import { actionCalls, secretCalls } from "./own-calls.ts";
+import { noteBreaks } from "./note-breaks.ts";
 import { pluginTypes } from "./plugin-types.ts";
 import { PluginRegistry } from "./registry.ts";
 import { readManifest } from "./read-manifest.ts";
@@ -75,7 +76,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       grants: {
         service: (name) => services.get(name),
         own: (plugin) => ({
-          ...actionCalls(plugin, (name, action, input, call) => registry.call(name, action, input, call)),
+          ...actionCalls(plugin, (name, call) => registry.callFrom(name, call)),
           ...secretCalls(plugin),
           ...options.outbound.calls(plugin),
         }),
@@ -110,6 +111,10 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     },
   });
   const lookup = (name: string): { version: string; ready: boolean } | undefined => {
+      replaced: (plugin, before) => {
+        registry.circuits.forget(plugin.name);
+        noteBreaks({ plugin, before, others: registry.list(), logger });
+      },
     const plugin = registry.find(name);
     if (plugin === undefined) return undefined;
     const version = plugin.current?.build.manifest.version ?? plugin.entry.manifest?.version ?? "0.0.0";

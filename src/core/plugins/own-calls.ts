@@ -4,18 +4,14 @@ import { Value } from "typebox/value";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
 import { matchesAny } from "../services/events/pattern.ts";
+import type { ActionCall } from "./action-calls.ts";
 import type { Facade, HostCallContext, PluginIdentity } from "../services/service.ts";
 
 const CallArguments = Type.Object({ plugin: Type.String(), action: Type.String(), input: Type.Unknown() });
 const SecretArguments = Type.Object({ name: Type.String() });
 
-/** Runs an action of any plugin; the permission is checked before it is called. */
-export type CallAction = (
-  plugin: string,
-  action: string,
-  input: Json,
-  options: { timeoutMs: number; signal: AbortSignal },
-) => Promise<Json>;
+/** Runs an action of any plugin; the permission of the caller is checked before it is called. */
+export type CallAction = (plugin: string, call: ActionCall) => Promise<Json>;
 
 export function actionCalls(plugin: PluginIdentity, call: CallAction): Facade["calls"] {
   return {
@@ -31,7 +27,14 @@ export function actionCalls(plugin: PluginIdentity, call: CallAction): Facade["c
           { hint: `Add it to permissions.call in plugin.yaml and run xcore plugin approve ${plugin.name}.` },
         );
       }
-      return await call(args.plugin, args.action, args.input as Json, context);
+      return await call(args.plugin, {
+        caller: plugin.name,
+        action: args.action,
+        input: args.input as Json,
+        origin: context.origin,
+        timeoutMs: context.timeoutMs,
+        signal: context.signal,
+      });
     },
   };
 }

@@ -1,13 +1,14 @@
 // One plugin's life: its state, its living revision, and how one revision follows another without a gap.
-import type { GuestRequest } from "../../wire/guest-calls.ts";
+import type { GuestDescription, GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
 import { wasNotBegun } from "../sandbox/end-reasons.ts";
-import type { CallOptions, PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
+import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
+import { assertOffered, type ActionOptions } from "./action-calls.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
@@ -22,6 +23,8 @@ export interface PluginSources extends RevisionSources {
   /** Called before the isolate is opened: dependencies are there, migrations are applied. */
   prepare(build: Build): Promise<void>;
   group(build: Build): string;
+  /** Called once a new build answers, with what the one before it declared. */
+  replaced(plugin: Plugin, before: GuestDescription): void;
 }
 
 export class Plugin {
@@ -36,6 +39,7 @@ export class Plugin {
   #reason: XcoreError | undefined;
   #entry: CatalogEntry;
   #current: Revision | undefined;
+  #declared: GuestDescription | undefined;
   #limiter: RateLimiter | undefined;
   #cpu = new CpuShare();
   #revisions = 0;
@@ -70,6 +74,11 @@ export class Plugin {
 
   get current(): Revision | undefined {
     return this.#current;
+  }
+
+  /** What its newest build declared, even while it is away; undefined until the first one was open. */
+  get declared(): GuestDescription | undefined {
+    return this.#declared;
   }
 
   get revisions(): number {
@@ -151,20 +160,17 @@ export class Plugin {
     });
   }
 
-  async action(name: string, input: Json, options: CallOptions): Promise<Json> {
+  async action(name: string, input: Json, given: ActionOptions): Promise<Json> {
+    const { caller, ...options } = given;
     const revision = this.#current ?? (await this.#ready(options.timeoutMs));
-    if (!Object.hasOwn(revision.sandbox.description.actions, name)) {
-      const known = Object.keys(revision.sandbox.description.actions);
-      throw new XcoreError("ACTION_NOT_FOUND", `plugin '${this.name}' has no action '${name}'`, {
-        hint: known.length === 0 ? "It offers no actions." : `It offers: ${known.join(", ")}.`,
-      });
-    }
+    assertOffered({ name: this.name, description: revision.sandbox.description }, name, caller);
     const startedAt = performance.now();
+    const timeoutMs = Math.min(options.timeoutMs, revision.build.limits.timeoutMs);
     try {
-      return await revision.action(name, input, options);
+      return await revision.action(name, input, { ...options, timeoutMs });
     } catch (error) {
       if (!wasNotBegun(error)) throw error;
-      return await this.action(name, input, { ...options, timeoutMs: left(options.timeoutMs, startedAt) });
+      return await this.action(name, input, { ...given, timeoutMs: left(options.timeoutMs, startedAt) });
     }
   }
 
@@ -227,6 +233,8 @@ export class Plugin {
       const revision = await this.#mounted(build, number);
       this.#revisions = number;
       this.#current = revision;
+      const before = this.#declared;
+      this.#declared = revision.sandbox.description;
       this.#cpu = new CpuShare();
       this.#reason = undefined;
       this.#limiter = build.limits.rate === undefined ? undefined : new RateLimiter(build.limits.rate);
@@ -236,6 +244,7 @@ export class Plugin {
         { plugin: this.name, version: build.manifest.version, revision: number },
         "plugin ready",
       );
+      if (known === undefined && before !== undefined) this.#sources.replaced(this, before);
     } catch (error) {
       this.#reason = asXcoreError(error);
       if (this.#current === undefined) this.#to("failed");

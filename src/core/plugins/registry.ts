@@ -4,7 +4,10 @@ import { sleep } from "../base/deadline.ts";
 import { asXcoreError, errorData, XcoreError } from "../base/error.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { Logger } from "../base/log.ts";
+import type { CallOptions } from "../sandbox/sandbox.ts";
+import { callAction, type ActionCall } from "./action-calls.ts";
 import type { CatalogEntry } from "./catalog.ts";
+import { Circuits } from "./circuits.ts";
 import { cycleThrough } from "./dependencies.ts";
 import { Plugin, type PluginSources } from "./plugin.ts";
 
@@ -26,9 +29,11 @@ export interface SyncOutcome {
 export class PluginRegistry {
   readonly #sources: RegistrySources;
   readonly #plugins = new Map<string, Plugin>();
+  readonly circuits: Circuits;
 
   constructor(sources: RegistrySources) {
     this.#sources = sources;
+    this.circuits = new Circuits(sources.logger);
   }
 
   /** For the hot path: no error, no allocation. */
@@ -69,6 +74,7 @@ export class PluginRegistry {
       if (names.has(plugin.name)) continue;
       await plugin.unload();
       this.#plugins.delete(plugin.name);
+      this.circuits.forget(plugin.name);
       outcome.unloaded.push(plugin.name);
     }
     const fresh = entries.filter((entry) => !this.#plugins.has(entry.name));
@@ -116,14 +122,15 @@ export class PluginRegistry {
     return plugin;
   }
 
-  /** Runs an action on behalf of somebody; permissions of the caller are the caller's matter. */
-  call(
-    name: string,
-    action: string,
-    input: Json,
-    options: { timeoutMs: number; signal?: AbortSignal },
-  ): Promise<Json> {
-    return this.get(name).action(action, input, options);
+  /** Runs an action for the operator, who may call everything. */
+  call(name: string, action: string, input: Json, options: CallOptions): Promise<Json> {
+    const origin = { ...options.origin, chain: [`${name}.${action}`] };
+    return this.get(name).action(action, input, { ...options, origin });
+  }
+
+  /** Runs an action for a plugin; that it is permitted to call has been checked. */
+  async callFrom(name: string, call: ActionCall): Promise<Json> {
+    return callAction(this.get(name), call, this.circuits);
   }
 
   /** The server is stopping: what never ends by itself must not hold it up. */

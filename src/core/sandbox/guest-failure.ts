@@ -10,6 +10,7 @@ const ownCodes: ReadonlySet<string> = new Set<Code>([
   "CALLER_REFUSED",
   "CALL_CANCELLED",
   "CALL_CYCLE",
+  "CALL_DEPTH",
   "CIRCUIT_OPEN",
   "DATABASE_ERROR",
   "FETCH_FAILED",
