@@ -36,6 +36,7 @@ export const commands: CommandTable = {
   "plugin:rm": () => import("./plugin/rm.ts"),
   "plugin:sign": () => import("./plugin/sign.ts"),
   "plugin:sync": () => import("./plugin/sync.ts"),
+  "plugin:verify": () => import("./plugin/verify.ts"),
   serve: () => import("./serve.ts"),
   status: () => import("./status.ts"),
   stop: () => import("./stop.ts"),

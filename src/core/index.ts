@@ -31,6 +31,12 @@ export {
 } from "./plugins/installer/inventory.ts";
 export { removePlugin, type RemoveOptions, type Removed } from "./plugins/installer/remove.ts";
 export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/installer/sync.ts";
+export {
+  verifyPlugins,
+  verifyRules,
+  type VerifyFinding,
+  type VerifyReport,
+} from "./plugins/installer/check-installed.ts";
 export { verifyInstalled } from "./plugins/installer/verify.ts";
 export { newKey, readSigningKey, standardKeyFile, type KeyPair } from "./plugins/signatures/keys.ts";
 export { packPlugin, signPlugin, type PackedPlugin, type SignedPlugin } from "./plugins/signatures/sign.ts";

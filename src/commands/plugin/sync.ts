@@ -9,7 +9,7 @@ export default class PluginSync extends BaseCommand {
   static override summary =
     "Make the installed plugins match xcore.lock: fetch what is missing or was changed.";
   static override description =
-    "For a fresh checkout and for deployments. Only what hashes to what xcore.lock pins is taken; xcore.lock itself is not changed.";
+    "For a fresh checkout and for deployments. Only what hashes to what xcore.lock pins is taken, and no new permission is asked for. What an older xcore did not write into xcore.lock is added to it.";
   static override examples = ["<%= config.bin %> plugin sync"];
 
   async run(): Promise<object> {
@@ -25,13 +25,18 @@ export default class PluginSync extends BaseCommand {
       signal: interrupt.signal,
     });
     progress.clear();
-    const { kept, fetched, removed, failed } = report;
+    const { kept, fetched, completed, removed, failed } = report;
     for (const { name, message, hint } of failed) {
       this.logToStderr(`${name}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`);
     }
     this.logToStderr(
       `${fetched.length} fetched, ${kept.length} as they should be, ${removed.length} leftovers removed, ${failed.length} failed.`,
     );
+    if (completed.length > 0) {
+      this.logToStderr(
+        `xcore.lock was written by another xcore; it now says what this one builds of ${completed.join(", ")}. Commit it.`,
+      );
+    }
     const [first] = failed;
     if (first !== undefined) this.exitWith(codes[first.code as Code].exit);
     return report;

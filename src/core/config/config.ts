@@ -93,7 +93,7 @@ export interface PolicyConfig {
 }
 
 export interface SignaturePolicy {
-  /** `trusted-mode`: installed plugins with an isolation other than `own`. */
+  /** `trusted-mode`: installed plugins that run in the core's own process. */
   readonly require: "none" | "trusted-mode" | "all";
   /** Public keys (`ed25519:…`) by the name this installation gave them. */
   readonly signers: Readonly<Record<string, string>>;

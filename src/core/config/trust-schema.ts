@@ -18,7 +18,7 @@ export const signaturesSchema = closed(
     require: Type.Optional(
       Type.Enum([...signatureRequirements], {
         description:
-          "Which installed plugins must be signed by one of the signers: none; trusted-mode, those that share a process with others (isolation other than own); all.",
+          "Which installed plugins must be signed by one of the signers: none; trusted-mode, those that run in the server's own process (plugins.<name>.trust); all.",
         default: "none",
       }),
     ),

@@ -12,7 +12,7 @@ import { buildPlugin, type Build } from "./build.ts";
 import { readCatalog, type CatalogEntry } from "./catalog.ts";
 import { checkDependencies } from "./dependencies.ts";
 import { installedPlugins } from "./installed.ts";
-import { verifiedEntry } from "./installer/verify.ts";
+import { verifiedEntry, verifyBundle } from "./installer/verify.ts";
 import { actionCalls, secretCalls } from "./own-calls.ts";
 import { noteBreaks } from "./note-breaks.ts";
 import { pluginTypes } from "./plugin-types.ts";
@@ -90,12 +90,15 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
         const label = `${manifest.name}@${manifest.version}`;
         if (options.writeTypes && entry.source === "workspace")
           await writeTypes(entry.folder, pluginTypes(manifest));
-        return buildPlugin(entry, manifest, {
+        const build = await buildPlugin(entry, manifest, {
           config,
           approval: locked?.approved,
           xcoreVersion,
           bundler: bundlerFor(entry, manifest.entry, label),
         });
+        if (locked !== undefined)
+          verifyBundle(manifest.name, locked, { code: build.bundle.code, trusted: build.trusted });
+        return build;
       },
       async prepare(build) {
         checkDependencies(
@@ -108,13 +111,13 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
         await options.tenants?.prepareAll(build);
       },
       group: (build) => groupOf(build, options.config()),
-    },
-  });
-  const lookup = (name: string): { version: string; ready: boolean } | undefined => {
       replaced: (plugin, before) => {
         registry.circuits.forget(plugin.name);
         noteBreaks({ plugin, before, others: registry.list(), logger });
       },
+    },
+  });
+  const lookup = (name: string): { version: string; ready: boolean } | undefined => {
     const plugin = registry.find(name);
     if (plugin === undefined) return undefined;
     const version = plugin.current?.build.manifest.version ?? plugin.entry.manifest?.version ?? "0.0.0";

@@ -14,9 +14,10 @@ export function bundleDigest(code: string): string {
 
 let known: string | undefined;
 
-/** Everything beside the plugin's files that goes into its bundle: `xcore 1.2.0 (1a2b3c4d), esbuild 0.28.2`. */
-export function builderName(): string {
-  return (known ??= `xcore ${packageVersion()} (${guestDigest()}), esbuild ${esbuildVersion}`);
+/** Everything beside the plugin's files that its bundle depends on: `xcore 1.2.0 (1a2b3c4d), esbuild 0.28.2`. */
+export function builderName(trusted = false): string {
+  known ??= `xcore ${packageVersion()} (${guestDigest()}), esbuild ${esbuildVersion}`;
+  return trusted ? `${known}, trusted` : known;
 }
 
 // What plugins import of xcore differs between its versions, and between a checkout of it and the package.

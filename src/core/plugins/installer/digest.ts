@@ -40,17 +40,35 @@ export function integrityOf(text: string): string {
   return `sha256-${createHash("sha256").update(text).digest("hex")}`;
 }
 
-/** Paths in which two lists differ, as `changed src/index.ts`, `added …`, `missing …`. */
-export function differences(expected: string, found: string): string[] {
+export interface Difference {
+  /** `kind`: a link or a device lies where a file should, or the other way round. */
+  readonly what: "content" | "mode" | "kind" | "missing" | "added";
+  readonly path: string;
+}
+
+/** In the order of the list that was expected; what was added comes last. */
+export function fileDifferences(expected: string, found: string): Difference[] {
   const before = byPath(expected);
   const after = byPath(found);
-  const changed = [...before].flatMap(([path, line]) => {
+  const changed = [...before].flatMap(([path, line]): Difference[] => {
     const now = after.get(path);
-    if (now === undefined) return [`missing ${path}`];
-    return now === line ? [] : [`changed ${path}`];
+    if (now === undefined) return [{ what: "missing", path }];
+    return now === line ? [] : [{ what: whatDiffers(line, now), path }];
   });
-  const added = [...after.keys()].filter((path) => !before.has(path)).map((path) => `added ${path}`);
-  return [...changed, ...added];
+  const added = [...after.keys()].filter((path) => !before.has(path));
+  return [...changed, ...added.map((path): Difference => ({ what: "added", path }))];
+}
+
+/** The same as `changed src/index.ts`, `added …`, `missing …`. */
+export function differences(expected: string, found: string): string[] {
+  return fileDifferences(expected, found).map(
+    ({ what, path }) => `${what === "missing" || what === "added" ? what : "changed"} ${path}`,
+  );
+}
+
+function whatDiffers(before: string, after: string): Difference["what"] {
+  if (before.startsWith("other") || after.startsWith("other")) return "kind";
+  return before.split(" ")[1] === after.split(" ")[1] ? "mode" : "content";
 }
 
 async function walk(

@@ -70,9 +70,7 @@ export function checkSignature(question: SignatureQuestion): Signature | undefin
 /** Whether this installation wants a signature of the plugin. */
 export function isNeeded(config: Config, plugin: string): boolean {
   const { require } = config.policy.signatures;
-  if (require === "all") return true;
-  const isolation = config.plugins[plugin]?.isolation ?? "own";
-  return require === "trusted-mode" && isolation !== "own";
+  return require === "all" || (require === "trusted-mode" && config.plugins[plugin]?.trust !== undefined);
 }
 
 /** "signed by our-team (SHA256:…)", for people. */

@@ -220,7 +220,14 @@ describe("plugin sync", () => {
     rmSync(project.config.stateFolder, { recursive: true });
 
     const report = await syncPlugins({ config: project.config, trial, notify: async () => ({ failed: [] }) });
-    assert.deepEqual(report, { kept: [], fetched: ["a", "b"], removed: [], failed: [], told: true });
+    assert.deepEqual(report, {
+      kept: [],
+      fetched: ["a", "b"],
+      completed: [],
+      removed: [],
+      failed: [],
+      told: true,
+    });
     assert.match(readFileSync(join(folder, "plugin.yaml"), "utf8"), /1\.0\.0/);
     assert.equal(readFileSync(lockPath(project.folder), "utf8"), lock);
     assert.deepEqual((await syncPlugins({ config: project.config, trial })).kept, ["a", "b"]);

@@ -109,16 +109,16 @@ describe("a signed plugin", () => {
     assert.equal(await check(folder), undefined);
   });
 
-  test("needs its signature in trusted mode only where it shares a process", async () => {
+  test("needs its signature in trusted mode only where it runs in the core's process", async () => {
     const signatures = `require: trusted-mode, signers: { our-team: "${key.publicKey}" }`;
     const folder = write(join(root, `plugin-${(made += 1)}`), pluginFiles("notes"));
     assert.equal(await check(folder, { config: await config(signatures) }), undefined);
     const workspace = join(root, `project-${(made += 1)}`);
     write(workspace, {
-      "integration.yaml": `name: shop\npolicy: { signatures: { ${signatures} } }\nplugins: { notes: { isolation: shared } }\n`,
+      "integration.yaml": `name: shop\npolicy: { signatures: { ${signatures} } }\nplugins: { notes: { trust: { digest: sha256-${"0".repeat(64)} } } }\n`,
     });
-    const shared = await readConfig({ workspace, env: {} });
-    await assert.rejects(check(folder, { config: shared }), { code: "SIGNATURE_MISSING" });
+    const trusting = await readConfig({ workspace, env: {} });
+    await assert.rejects(check(folder, { config: trusting }), { code: "SIGNATURE_MISSING" });
   });
 
   test("is refused when any byte of any file was changed, the signature's own included", async () => {
