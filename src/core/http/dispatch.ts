@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CancelOnce } from "../base/cancel.ts";
 import type { XcoreError } from "../base/error.ts";
+import type { CallOrigin } from "../base/origin.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import type { PluginResponse } from "../plugins/exchange.ts";
 import { openBody, type WholeBody } from "./body.ts";
@@ -16,6 +17,8 @@ export interface Exchange {
   response: ServerResponse;
   requestId: string;
   maxBodyBytes: number;
+  /** What its host calls are made for. */
+  origin: CallOrigin;
   /** The head of an answer whose body is streamed has been written. */
   onHead(): void;
 }
@@ -42,7 +45,7 @@ function answer(plugin: Plugin, exchange: Exchange, body: WholeBody | IncomingBo
         body: body.text,
         encoding: body.encoding,
       },
-      { timeoutMs: timeoutOf(plugin), signal: gone },
+      { timeoutMs: timeoutOf(plugin), signal: gone, origin: exchange.origin },
     )
     .then((guest) => write(exchange, guest));
 }
@@ -70,7 +73,7 @@ async function answerStreamed(
         encoding: "latin1",
         streamed: true,
       },
-      { timeoutMs: timeoutOf(plugin), signal: gone, body },
+      { timeoutMs: timeoutOf(plugin), signal: gone, body, origin: exchange.origin },
     );
     await write(exchange, guest);
   } catch (error) {

@@ -47,6 +47,7 @@ const faultsOfPlugins: ReadonlySet<Code> = new Set([
   "PERMISSION_NOT_APPROVED",
   "PERMISSION_UNDECLARED",
   "PLUGIN_DEFINITION",
+  "TENANT_MISSING",
 ]);
 
 /** The status of the error's code, but 500 for what is the plugin's own fault: its client did nothing wrong. */

@@ -1,17 +1,18 @@
 // Where plugins are mounted: /app/<plugin>/…
 import { XcoreError } from "../base/error.ts";
 import { suggestion } from "../base/nearest.ts";
+import type { CallTenant } from "../base/tenant.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 
 export const mountRoot = "/app/";
 
-/** The plugin a URL under the mount root belongs to. Throws `PLUGIN_NOT_FOUND`. */
-export function pluginAt(url: string, plugins: PluginRegistry): Plugin {
+/** The plugin a URL under the mount root belongs to. Throws `PLUGIN_NOT_FOUND`, also for one that is not in the tenant's set. */
+export function pluginAt(url: string, plugins: PluginRegistry, tenant?: CallTenant): Plugin {
   const name = nameIn(url);
   const plugin = plugins.find(name);
-  if (plugin !== undefined) return plugin;
-  const known = plugins.list().map((one) => one.name);
+  if (plugin !== undefined && tenant?.reaches(name) !== false) return plugin;
+  const known = plugins.list().flatMap((one) => (tenant?.reaches(one.name) === false ? [] : [one.name]));
   throw new XcoreError("PLUGIN_NOT_FOUND", `no plugin is mounted at ${mountRoot}${name.slice(0, 64)}/`, {
     hint: suggestion(name, known),
   });

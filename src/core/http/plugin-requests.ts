@@ -1,13 +1,16 @@
 // The hot path: a plugin's request straight from Node's server, with its log line, figures and failures.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { asXcoreError, type XcoreError } from "../base/error.ts";
+import { asXcoreError, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import type { CallOrigin } from "../base/origin.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
+import type { Tenant } from "../services/tenants/tenant.ts";
 import { dispatch } from "./dispatch.ts";
 import { statusOf, writeFailure } from "./failure.ts";
 import { pluginAt } from "./mount.ts";
+import type { TenantOfRequest } from "./tenant-of-request.ts";
 
 export interface PluginRequestOptions {
   plugins: PluginRegistry;
@@ -16,18 +19,23 @@ export interface PluginRequestOptions {
   maxBodyBytes: number;
   /** Whether clients see the message of server faults. */
   exposeFaults: boolean;
+  /** Undefined: the server has no tenants. */
+  tenantOf?: TenantOfRequest | undefined;
   nextRequestId(): string;
 }
+
+const noOrigin: CallOrigin = {};
 
 /** Answers requests under the mount root. */
 export function pluginRequests(
   options: PluginRequestOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const { plugins, exposeFaults, maxBodyBytes } = options;
+  const { plugins, exposeFaults, maxBodyBytes, tenantOf } = options;
   return (request, response) => {
     const startedAt = performance.now();
     const requestId = options.nextRequestId();
     let plugin: Plugin | undefined;
+    let tenant: Tenant | undefined;
     let headAt: number | undefined;
     const onHead = (): void => {
       headAt = performance.now();
@@ -35,12 +43,31 @@ export function pluginRequests(
     const failed = (error: unknown): void => {
       const fault = asXcoreError(error);
       writeFailure(response, fault, { requestId, exposeFaults });
-      note({ plugin, request, response, requestId, startedAt, headAt, fault }, options);
+      note({ plugin, tenant, request, response, requestId, startedAt, headAt, fault }, options);
+    };
+    const run = (origin: CallOrigin): Promise<void> => {
+      plugin = pluginAt(request.url ?? "/", plugins, tenant);
+      return dispatch(plugin, { request, response, requestId, maxBodyBytes, origin, onHead });
+    };
+    const runFor = (found: Tenant): Promise<void> => {
+      tenant = found;
+      tenant.admit();
+      return run({ tenant });
+    };
+    const start = (): Promise<void> => {
+      const found = tenantOf?.(request);
+      if (found === undefined) return run(noOrigin);
+      if (!(found instanceof Promise)) return runFor(found);
+      return found.then((known) => {
+        // Its body would never come to an end.
+        if (request.socket.destroyed) throw new XcoreError("CALL_CANCELLED", "the client closed the connection");
+        return runFor(known);
+      });
     };
     try {
-      plugin = pluginAt(request.url ?? "/", plugins);
-      dispatch(plugin, { request, response, requestId, maxBodyBytes, onHead }).then(
-        () => note({ plugin, request, response, requestId, startedAt, headAt, fault: undefined }, options),
+      start().then(
+        () =>
+          note({ plugin, tenant, request, response, requestId, startedAt, headAt, fault: undefined }, options),
         failed,
       );
     } catch (error) {
@@ -51,6 +78,7 @@ export function pluginRequests(
 
 interface Noted {
   plugin: Plugin | undefined;
+  tenant: Tenant | undefined;
   request: IncomingMessage;
   response: ServerResponse;
   requestId: string;
@@ -61,15 +89,17 @@ interface Noted {
 }
 
 function note(noted: Noted, { meter, logger }: PluginRequestOptions): void {
-  const { plugin, request, response, requestId, startedAt, headAt, fault } = noted;
+  const { plugin, tenant, request, response, requestId, startedAt, headAt, fault } = noted;
   const ms = performance.now() - startedAt;
   const waitedMs = headAt === undefined ? ms : headAt - startedAt;
   const failed = response.statusCode >= 500 || (fault !== undefined && statusOf(fault) >= 500);
   meter.record(waitedMs, failed);
   plugin?.meter.record(waitedMs, failed);
+  tenant?.meter.record(waitedMs, failed);
   const line = {
     id: requestId,
     plugin: plugin?.name,
+    tenant: tenant?.id,
     method: request.method,
     url: request.url,
     status: response.statusCode,

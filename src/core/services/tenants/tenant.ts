@@ -108,3 +108,7 @@ export class Tenant implements CallTenant {
 export function unknownTenant(name: string): XcoreError {
   return new XcoreError("TENANT_UNKNOWN", `there is no tenant '${name.slice(0, 64)}'`);
 }
+
+export function nameless(why: string): XcoreError {
+  return new XcoreError("TENANT_UNKNOWN", `the request names no tenant: ${why}`);
+}
