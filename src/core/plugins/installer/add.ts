@@ -15,7 +15,7 @@ import { allowText, asksOf, type Consent, type ConsentRequest } from "./consent.
 import { knownPlugins, withWorkroom, type InstallerOptions, type Workroom } from "./context.ts";
 import type { PluginData } from "./data.ts";
 import { originOf } from "./origin.ts";
-import { prepare, type Prepared, type PrepareSteps } from "./prepare.ts";
+import { prepare, revisionOf, type Prepared, type PrepareSteps } from "./prepare.ts";
 import { parseSource } from "./source.ts";
 import { putIntoStore } from "./store.ts";
 import { tryLoading } from "./trial.ts";
@@ -45,7 +45,7 @@ export async function addPlugin(options: AddOptions): Promise<Installed> {
     const before = await readLock(config.workspace);
     const prepared = await prepare(source, workroom, {
       trial,
-      accept: async (manifest, from, signature) => {
+      accept: async (manifest, from, { signature }) => {
         checkCompatible(manifest, packageVersion());
         await checkPlace(manifest, config, before);
         const limits = effectiveLimits(manifest, config);
@@ -70,13 +70,7 @@ async function putInPlace(prepared: Prepared, workroom: Workroom, options: AddOp
   const { name } = manifest;
   const lock = await readLock(config.workspace);
   await checkPlace(manifest, config, lock);
-  const entry: LockEntry = {
-    version: manifest.version,
-    source: prepared.source,
-    integrity: listing.integrity,
-    approved: manifest.permissions,
-    ...prepared.built,
-  };
+  const entry = revisionOf(prepared);
   const stored = await putIntoStore(config, { name, folder: prepared.folder, listing });
   await using data = manifest.permissions.database ? await options.openData?.() : undefined;
   const hadData = (await data?.has(name)) ?? true;
@@ -136,7 +130,8 @@ function refuseTaken(manifest: Manifest, known: readonly CatalogEntry[]): void {
   );
 }
 
-function checkNeeds(manifest: Manifest, known: readonly CatalogEntry[]): void {
+/** Throws `PLUGIN_DEPENDENCY` when a plugin it needs is not there, or of another version. */
+export function checkNeeds(manifest: Manifest, known: readonly CatalogEntry[]): void {
   const lookup = (name: string) => {
     const found = known.find((entry) => entry.name === name)?.manifest;
     return found === undefined ? undefined : { version: found.version, ready: true };

@@ -1,5 +1,5 @@
 // The one step that changes what runs: xcore.lock is written, a running server follows, and if it can't, both go back.
-import { XcoreError, asXcoreError } from "../../base/error.ts";
+import { XcoreError, asXcoreError, messageOf } from "../../base/error.ts";
 import { codes, type Code } from "../../base/codes.ts";
 import { lockBytes, restoreLock, writeLock, type Lock } from "../lock.ts";
 import type { Workroom } from "./context.ts";
@@ -29,10 +29,10 @@ export async function commit({ lock, name, done, workroom, revert, undo }: Chang
     return outcome !== undefined;
   } catch (error) {
     await restoreLock(workspace, before);
-    await revert?.();
+    const stuck = await revert?.().catch((fault: unknown) => fault);
     await workroom.notify().catch(() => undefined);
     await undo();
-    throw asXcoreError(error);
+    throw stuck === undefined ? asXcoreError(error) : dataAhead(asXcoreError(error), stuck);
   }
 }
 
@@ -46,5 +46,17 @@ function notLoaded(
     code,
     `plugin '${name}' was not ${done}, since the running server could not load it: ${failure.message}`,
     { hint: "Everything is as it was before.", details: { plugin: name } },
+  );
+}
+
+function dataAhead(error: XcoreError, stuck: unknown): XcoreError {
+  return new XcoreError(
+    error.code,
+    `${error.message}; and its data could not be taken back: ${messageOf(stuck)}`,
+    {
+      hint: "Everything else is as it was before. Its schema has migrations that the old revision does not know.",
+      details: error.details,
+      cause: error,
+    },
   );
 }

@@ -11,6 +11,26 @@ export interface PluginData extends AsyncDisposable {
   drop(plugin: string): Promise<void>;
 }
 
+/** A migration file of a plugin. */
+export interface MigrationFile {
+  readonly name: string;
+  /** Of what it does, not of what undoes it. */
+  readonly checksum: string;
+  /** Whether it says how it is undone. */
+  readonly undoable: boolean;
+}
+
+/** The migrations in a folder, in the order they run; an absent folder holds none. */
+export type ReadMigrations = (folder: string) => Promise<readonly MigrationFile[]>;
+
+/** What was applied to the plugins' schemas. */
+export interface PluginSchemas extends AsyncDisposable {
+  /** Names, in the order they were applied. */
+  applied(plugin: string): Promise<string[]>;
+  /** Undoes all that came after `to` (`0`: all) by the files in `folder`. Throws `MIGRATION_FAILED`. */
+  undo(plugin: string, folder: string, to: string): Promise<void>;
+}
+
 /** Opens the project's database, and the other services only to drop something; a running server has them open too. */
 export async function openPluginData(config: Config, logger: Logger): Promise<PluginData> {
   const { database } = config.services;

@@ -1,5 +1,6 @@
 // From a source to a plugin that is ready to be put into the store: staged, with its packages, bundled and tried. Changes nothing outside.
 import { relative } from "node:path";
+import type { GuestDescription } from "../../../wire/guest-calls.ts";
 import type { Manifest } from "../manifest.ts";
 import { readLock, type LockedRevision, type LockedSource } from "../lock.ts";
 import type { Built } from "../lock-built.ts";
@@ -16,7 +17,7 @@ import { differences, listFiles, type Listing } from "./digest.ts";
 import { installPackages } from "./packages.ts";
 import type { Source } from "./source.ts";
 import { stage } from "./stage.ts";
-import type { TrialOptions } from "./trial.ts";
+import type { Trial, TrialOptions } from "./trial.ts";
 
 export interface Prepared {
   folder: string;
@@ -26,12 +27,22 @@ export interface Prepared {
   /** What xcore.lock says of how it was made. */
   built: Built;
   signature: Signature | undefined;
+  /** What it offers; undefined where its trial did not tell. */
+  actions: GuestDescription["actions"] | undefined;
+}
+
+/** A plugin as it came from its source, before its packages were fetched. */
+export interface StagedPlugin {
+  folder: string;
+  /** Of its files. */
+  listing: Listing;
+  signature: Signature | undefined;
 }
 
 export interface PrepareSteps {
   /** Looks at the manifest before anything else is done; throws to stop. Returns the limits to try it under. */
-  accept(manifest: Manifest, source: LockedSource, signature: Signature | undefined): Promise<Limits>;
-  trial(options: TrialOptions): Promise<void>;
+  accept(manifest: Manifest, source: LockedSource, staged: StagedPlugin): Promise<Limits>;
+  trial: Trial;
   /** What xcore.lock pins, when exactly that is to be had again: its packages are taken, and what is newer is not asked for. */
   locked?: LockedRevision;
 }
@@ -49,7 +60,7 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   const { name, version } = manifest;
   const question = { config, name, version, folder, listing: before.text };
   const signature = await fetchedSignature(question, steps.locked === undefined ? seen[name] : undefined);
-  const limits = await steps.accept(manifest, staged.source, signature);
+  const limits = await steps.accept(manifest, staged.source, { folder, listing: before, signature });
   signal.throwIfAborted();
   const pinned = steps.locked?.packages;
   const packages = await installPackages({
@@ -67,7 +78,7 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   }
   signal.throwIfAborted();
   onProgress("trying it in a sandbox");
-  const bundle = await tryIt(steps, { folder, manifest, limits });
+  const { bundle, actions } = await tryIt(steps, { folder, manifest, limits });
   const listing = await listFiles(folder);
   refuseChanged(manifest, before, listing);
   signal.throwIfAborted();
@@ -78,17 +89,20 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
     ...(signer === undefined ? {} : { signer }),
     packages,
   };
-  return { folder, manifest, source: staged.source, listing, built, signature };
+  return { folder, manifest, source: staged.source, listing, built, signature, actions };
 }
 
 // The hint of a load is for a plugin's author; whoever installs can't follow it.
-async function tryIt(steps: PrepareSteps, options: Omit<TrialOptions, "bundle">): Promise<Bundle> {
+async function tryIt(
+  steps: PrepareSteps,
+  options: Omit<TrialOptions, "bundle">,
+): Promise<{ bundle: Bundle; actions: Prepared["actions"] }> {
   const { folder, manifest } = options;
   const label = `${manifest.name}@${manifest.version}`;
   try {
     const bundle = await bundlePlugin({ folder, entry: manifest.entry, label, sealed: true });
-    await steps.trial({ ...options, bundle });
-    return bundle;
+    const described = await steps.trial({ ...options, bundle });
+    return { bundle, actions: described?.actions };
   } catch (error) {
     if (!(error instanceof XcoreError) || !/^PLUGIN_(COMPILE|IMPORT)$/.test(error.code)) throw error;
     throw new XcoreError(error.code, error.message, {
@@ -137,4 +151,10 @@ function refuseChanged(manifest: Manifest, before: Listing, after: Listing): voi
       details: { changed },
     },
   );
+}
+
+/** What xcore.lock says of it, once it is installed. */
+export function revisionOf({ manifest, source, listing, built }: Prepared): LockedRevision {
+  const { version, permissions } = manifest;
+  return { version, source, integrity: listing.integrity, approved: permissions, ...built };
 }

@@ -1,4 +1,5 @@
 // A trial load: the plugin's top level is run in a sandbox of its own, under its caps, with nothing granted.
+import type { GuestDescription } from "../../../wire/guest-calls.ts";
 import { XcoreError } from "../../base/error.ts";
 import type { Limits } from "../../base/limits.ts";
 import { silentLogger } from "../../base/log.ts";
@@ -13,8 +14,11 @@ export interface TrialOptions {
   bundle: Bundle;
 }
 
+/** What it offers, where that was to be seen. */
+export type Trial = (options: TrialOptions) => Promise<Pick<GuestDescription, "actions"> | void>;
+
 /** Rejects as a load would: `PLUGIN_ERROR`, `PLUGIN_MEMORY_LIMIT` … */
-export async function tryLoading(options: TrialOptions): Promise<void> {
+export async function tryLoading(options: TrialOptions): Promise<GuestDescription> {
   const { manifest, limits, bundle } = options;
   const label = `${manifest.name}@${manifest.version}`;
   await using pool = createSandboxPool({ logger: silentLogger, spare: false });
@@ -31,5 +35,7 @@ export async function tryLoading(options: TrialOptions): Promise<void> {
     onLog: () => undefined,
     onEnd: () => undefined,
   });
+  const { description } = sandbox;
   await sandbox.close();
+  return description;
 }
