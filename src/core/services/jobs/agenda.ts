@@ -12,6 +12,7 @@ import { isConnectionFailure, sqlState } from "../database/failures.ts";
 import { FullDisk } from "../database/full-disk.ts";
 import { checkPool } from "../database/round-trip.ts";
 import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
+import { DatabaseClock } from "./database-clock.ts";
 import { jobDesk } from "./desk.ts";
 import { DeskStore } from "./desk-store.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
@@ -49,8 +50,11 @@ export const agendaJobs: Provider<Static<typeof options>> = {
   async open({ options: written, needs, logger }) {
     const { connection } = needs["database"] as DatabaseService;
     const pool = await openJobsPool(connection, logger);
+    const clock = new DatabaseClock();
+    await clock.read(pool);
     return new AgendaJobs({
       pool,
+      clock,
       logger,
       maxWaiting: written.maxWaiting,
       maxDataBytes: parseSize(written.maxData) ?? 65_536,
@@ -66,6 +70,7 @@ export const agendaJobs: Provider<Static<typeof options>> = {
 
 interface Settings {
   pool: Pool;
+  clock: DatabaseClock;
   logger: Logger;
   maxWaiting: number;
   maxDataBytes: number;
@@ -115,7 +120,7 @@ class AgendaJobs implements JobsService {
     run: (job: ClaimedRun, signal: AbortSignal) => Promise<Json>,
   ): Promise<() => Promise<void>> {
     const plans = planJobs(plugin, jobs);
-    const now = new Date();
+    const now = this.#settings.clock.now();
     await this.#reach(
       this.#store.setSchedules(
         plugin,
@@ -151,9 +156,16 @@ class AgendaJobs implements JobsService {
 
   async start(): Promise<void> {
     if (this.#processor !== undefined) return;
-    const { pool, logger, lockLifetimeMs, keep } = this.#settings;
+    const { pool, clock, logger, lockLifetimeMs, keep } = this.#settings;
     const { JobProcessor } = await import("./processor.ts");
-    this.#processor = new JobProcessor({ pool, logger, lockLifetimeMs, pollMs, bindings: this.#bindings });
+    this.#processor = new JobProcessor({
+      pool,
+      clock,
+      logger,
+      lockLifetimeMs,
+      pollMs,
+      bindings: this.#bindings,
+    });
     await this.#processor.start();
     const prune = (): void => {
       pruneHistory(pool, keep).catch((error: unknown) =>
@@ -186,7 +198,12 @@ class AgendaJobs implements JobsService {
         `the data is ${formatSize(bytes)}; at most ${formatSize(maxDataBytes)}`,
       );
     }
-    const job = { name: `${plugin}.${name}`, payload: data ?? null, runAt: new Date(), priority: 0 };
+    const job = {
+      name: `${plugin}.${name}`,
+      payload: data ?? null,
+      runAt: this.#settings.clock.now(),
+      priority: 0,
+    };
     return this.#add({ plugin, tenant }, { ...job, unique: undefined });
   }
 
@@ -211,6 +228,7 @@ class AgendaJobs implements JobsService {
       jobsFacade({
         plugin,
         maxDataBytes: this.#settings.maxDataBytes,
+        now: () => this.#settings.clock.now(),
         defined: () => this.#definedBy(plugin),
         add: (job, tenant) => this.#add({ plugin, tenant }, job),
         cancel: (id, tenant) => this.#cancel({ plugin, tenant: tenant?.id }, id),
@@ -251,7 +269,7 @@ class AgendaJobs implements JobsService {
     if (tenant?.maxJobs !== undefined) await this.#reach(this.#tenantQuota.take(tenant.id, tenant.maxJobs));
     await this.#reach(this.#quota.take(plugin, this.#settings.maxWaiting));
     const id = await this.#reach(this.#store.add(job, tenant?.id));
-    if (job.runAt.getTime() <= Date.now()) this.#processor?.poke(job.name);
+    if (job.runAt <= this.#settings.clock.now()) this.#processor?.poke(job.name);
     return id;
   }
 

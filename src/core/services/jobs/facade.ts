@@ -9,6 +9,8 @@ import type { NewJob } from "./store.ts";
 export interface FacadeSources {
   plugin: string;
   maxDataBytes: number;
+  /** By the database's clock. */
+  now: () => Date;
   /** Names of the jobs the plugin defines. */
   defined: () => readonly string[];
   add: (job: NewJob, tenant: CallTenant | undefined) => Promise<string>;
@@ -25,7 +27,8 @@ const maxDelayMs = 366 * 86_400_000;
 const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel, progress }: FacadeSources): Facade {
+export function jobsFacade(sources: FacadeSources): Facade {
+  const { plugin, maxDataBytes, now, defined, add, cancel, progress } = sources;
   return {
     calls: {
       "jobs.enqueue": async (args, { origin }) => {
@@ -35,7 +38,7 @@ export function jobsFacade({ plugin, maxDataBytes, defined, add, cancel, progres
         const job: NewJob = {
           name: `${plugin}.${name}`,
           payload: fields.json("data", maxDataBytes).value,
-          runAt: runTime(fields),
+          runAt: runTime(fields, now().getTime()),
           priority: fields.optionalInteger("priority", -100, 100) ?? 0,
           unique: fields.optionalText("unique", 200),
         };
@@ -70,10 +73,10 @@ export function unknownJob(plugin: string, name: string, defined: readonly strin
   );
 }
 
-function runTime(fields: Arguments): Date {
+function runTime(fields: Arguments, now: number): Date {
   const delayMs = fields.optionalInteger("delayMs", 0, maxDelayMs);
   const at = fields.optionalText("at", 40);
-  if (at === undefined) return new Date(Date.now() + (delayMs ?? 0));
+  if (at === undefined) return new Date(now + (delayMs ?? 0));
   if (delayMs !== undefined) {
     throw new XcoreError("INPUT_INVALID", "jobs.enqueue: 'delayMs' and 'at' exclude each other");
   }
@@ -83,7 +86,7 @@ function runTime(fields: Arguments): Date {
       hint: "Write ISO 8601 with a zone: 2027-01-31T09:00:00Z",
     });
   }
-  if (time.getTime() > Date.now() + maxDelayMs) {
+  if (time.getTime() > now + maxDelayMs) {
     throw new XcoreError("INPUT_INVALID", `jobs.enqueue: 'at' is more than 366 days away: '${at}'`);
   }
   return time;

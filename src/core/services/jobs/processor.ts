@@ -7,6 +7,7 @@ import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { LocalChannel } from "./channel.ts";
+import type { DatabaseClock } from "./database-clock.ts";
 import type { ClaimedRun } from "./jobs.ts";
 import { ClaimingRepository, type RunEnvelope } from "./repository.ts";
 import { RunningJobs } from "./running.ts";
@@ -21,6 +22,7 @@ export interface Binding {
 
 export interface ProcessorOptions {
   pool: Pool;
+  clock: DatabaseClock;
   logger: Logger;
   lockLifetimeMs: number;
   pollMs: number;
@@ -42,12 +44,13 @@ export class JobProcessor {
 
   constructor(options: ProcessorOptions) {
     this.#options = options;
-    const { pool, bindings, lockLifetimeMs, pollMs } = options;
+    const { pool, clock, bindings, lockLifetimeMs, pollMs } = options;
     const owner = randomUUID();
     const onFault = (error: unknown): void => this.#logFault(error);
     this.#running = new RunningJobs({ pool, owner, lockLifetimeMs, everyMs: pollMs, onFault });
     this.#repository = new ClaimingRepository({
       pool,
+      clock,
       owner,
       lockLifetimeMs,
       aheadMs: pollMs,

@@ -6,11 +6,14 @@ import type { Pool } from "pg";
 import { sleep } from "../../base/deadline.ts";
 import { systemCode } from "../../base/error.ts";
 import type { Backoff } from "./backoff.ts";
+import { databaseNow, type DatabaseClock } from "./database-clock.ts";
+import { firstRun } from "./schedule.ts";
 import { jobsTable } from "./schema.ts";
 import type { Envelope } from "./rows.ts";
 
 export interface RepositoryOptions {
   pool: Pool;
+  clock: DatabaseClock;
   /** Names this process, on its locks. */
   owner: string;
   lockLifetimeMs: number;
@@ -120,8 +123,8 @@ export class ClaimingRepository extends PostgresJobRepository {
   }
 
   async #lookForAll(): Promise<Map<string, { stale: boolean }>> {
-    const { pool, claimable, aheadMs, lockLifetimeMs, soon } = this.#options;
-    const { rows } = await pool.query<{ name: string; ms: number; stale: boolean }>(
+    const { pool, clock, claimable, aheadMs, lockLifetimeMs, soon } = this.#options;
+    const { rows } = await pool.query<{ name: string | null; ms: number; stale: boolean }>(
       `SELECT name, ms, false AS stale FROM (
          SELECT name, (SELECT extract(epoch FROM next_run_at - now())::float8 * 1000 FROM jobs
            WHERE jobs.name = names.name AND NOT disabled AND locked_at IS NULL AND next_run_at IS NOT NULL
@@ -130,12 +133,14 @@ export class ClaimingRepository extends PostgresJobRepository {
          WHERE NOT EXISTS (SELECT FROM paused_jobs WHERE paused_jobs.name = names.name)) AS next WHERE ms <= $2
        UNION ALL
        SELECT DISTINCT name, 0, true FROM jobs
-         WHERE locked_at <= now() - $3 * interval '1 ms' AND NOT disabled AND name = ANY($1)`,
+         WHERE locked_at <= now() - $3 * interval '1 ms' AND NOT disabled AND name = ANY($1)
+       UNION ALL SELECT NULL, ${databaseNow}, false`,
       [claimable(), aheadMs, lockLifetimeMs],
     );
     const due = new Map<string, { stale: boolean }>();
     for (const { name, ms, stale } of rows) {
-      if (ms > 0) soon(name, ms);
+      if (name === null) clock.set(ms);
+      else if (ms > 0) soon(name, ms);
       else due.set(name, { stale });
     }
     return due;
@@ -171,14 +176,21 @@ export class ClaimingRepository extends PostgresJobRepository {
          data = data || jsonb_build_object('attempt', (data->>'attempt')::int + 1, 'occurrence',
            CASE WHEN (data->>'attempt')::int = 0 THEN to_jsonb(next_run_at) ELSE data->'occurrence' END)
        WHERE id = $1 AND last_modified_by = $2 AND locked_at IS NOT NULL RETURNING data, cancelled`,
-      [job._id, this.#options.owner, job.lastRunAt, job.nextRunAt],
+      [job._id, this.#options.owner, this.#options.clock.at(job.lastRunAt), this.#nextRun(job)],
     );
     if (rows[0] === undefined) throw lost(job);
     job.data = { ...rows[0].data, cancelled: rows[0].cancelled };
   }
 
+  /** When a schedule's next occurrence is due. Agenda's own answer comes from this machine's clock. */
+  #nextRun({ type, repeatInterval, repeatTimezone, nextRunAt }: JobParameters): Date | null | undefined {
+    const { clock } = this.#options;
+    if (type !== "single" || repeatInterval === undefined) return clock.at(nextRunAt);
+    return firstRun({ interval: String(repeatInterval), timezone: repeatTimezone }, clock.now());
+  }
+
   async #finish(job: JobParameters<RunEnvelope>): Promise<void> {
-    const { pool, owner } = this.#options;
+    const { pool, clock, owner } = this.#options;
     const { giveBack = false, retry = false } = job.data ?? {};
     if (giveBack) return this.#giveBack(job);
     const failed = job.failedAt !== undefined && job.failedAt.getTime() === job.lastFinishedAt?.getTime();
@@ -186,8 +198,8 @@ export class ClaimingRepository extends PostgresJobRepository {
     const outcome = [
       job._id,
       owner,
-      job.lastFinishedAt,
-      failed ? job.failedAt : null,
+      clock.at(job.lastFinishedAt),
+      failed ? clock.at(job.failedAt) : null,
       failed ? (job.failReason ?? "").slice(0, 4000) : null,
       failed ? job.failCount : 0,
       progress ?? null,
@@ -197,7 +209,7 @@ export class ClaimingRepository extends PostgresJobRepository {
     const ended = job.type === "single" && !retry;
     const { rowCount } = await pool.query(
       ended ? finishOccurrence : finishJob,
-      ended ? [...outcome, historyData(job)] : [...outcome, job.nextRunAt],
+      ended ? [...outcome, historyData(job)] : [...outcome, clock.at(job.nextRunAt)],
     );
     // A schedule may have been removed while it ran.
     if (rowCount !== 1 && job.type !== "single") throw lost(job);
