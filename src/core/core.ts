@@ -19,6 +19,7 @@ import { createSandboxPool } from "./sandbox/pool.ts";
 import { Outbound } from "./services/fetch/outbound.ts";
 import { openServices } from "./services/registry.ts";
 import type { StatusReport } from "./status.ts";
+import { openTenancy } from "./tenancy.ts";
 
 const serviceCheckMs = 1000;
 /** Then the server listens although some plugin is still loading; requests for that one wait. */
@@ -54,6 +55,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const sandboxes = opening.use(createSandboxPool({ logger }));
   const services = opening.use(await openServices(config, { logger }));
   await migrateApplication({ config, database: services.database, logger });
+  const tenancy = opening.use(await openTenancy({ config, services, logger }));
   const outbound = opening.use(new Outbound([]));
   const plugins = opening.use(
     openPlugins({
@@ -63,6 +65,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
       outbound,
       logger,
       migrate: (build) => migratePlugin({ build, config, database: services.database, logger }),
+      tenants: tenancy?.sources,
       writeTypes: watch,
     }),
   );
@@ -93,10 +96,12 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     plugins: registry,
     services: serviceStatus,
     jobs: () => services.jobs.counts(),
+    tenants: tenancy?.tenants,
   });
   const table = operationTable({
     plugins: registry,
     jobs: () => services.jobs,
+    tenancy,
     status: () => statusReport(report(), lag),
     services: serviceStatus,
     sync: () => reloader.sync(),
@@ -107,6 +112,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     logger,
     meter,
     maxBodyBytes: config.server.maxBodyBytes,
+    tenantOf: tenancy?.tenantOf,
     exposeFaults: config.environment === "development",
     ready: async () => accepting && (await serviceStatus()).every((service) => service.ok),
     middleware: config.admin.enabled

@@ -65,4 +65,6 @@ export interface StatusReport {
   services: ServiceStatus[];
   plugins: PluginStatus[];
   jobs: { waiting: number; running: number; failed: number };
+  /** Absent: the server has no tenants. */
+  tenants?: { active: number; suspended: number };
 }

@@ -3,10 +3,12 @@ import { Type } from "typebox";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import { jobStates, type JobsService } from "../services/jobs/jobs.ts";
 import type { Operation, OperationTable } from "./operations.ts";
+import { namedTenant, type TenantAdmin } from "./tenant-operations.ts";
 
 export interface JobSources {
   plugins: PluginRegistry;
   jobs(): JobsService;
+  tenancy: TenantAdmin | undefined;
 }
 
 type JobOperation = Extract<keyof OperationTable, `job.${string}`>;
@@ -15,7 +17,7 @@ const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const ByName = Type.Object({ plugin: Type.String({ maxLength: 64 }), name: Type.String({ maxLength: 64 }) });
 const JobState = Type.Union(jobStates.map((state) => Type.Literal(state)));
 
-export function jobOperations({ plugins, jobs }: JobSources): Pick<OperationTable, JobOperation> {
+export function jobOperations({ plugins, jobs, tenancy }: JobSources): Pick<OperationTable, JobOperation> {
   const desk = () => jobs().desk();
   // Jobs of a plugin whose folder has gone are still there; a name that never was is a mistake to point out.
   const known = <T>(plugin: string | undefined, found: readonly T[]): T[] => {
@@ -41,9 +43,14 @@ export function jobOperations({ plugins, jobs }: JobSources): Pick<OperationTabl
     },
     "job.show": { params: ById, run: ({ id }) => desk().show(id) },
     "job.run": {
-      params: Type.Object({ plugin: Type.String(), name: Type.String(), data: Type.Unknown() }),
-      run: async ({ plugin, name, data }) => ({
-        id: await jobs().enqueue(plugins.get(plugin).name, name, data),
+      params: Type.Object({
+        plugin: Type.String(),
+        name: Type.String(),
+        data: Type.Unknown(),
+        tenant: Type.Optional(Type.String()),
+      }),
+      run: async ({ plugin, name, data, tenant }) => ({
+        id: await jobs().enqueue(plugins.get(plugin).name, name, data, namedTenant(tenancy, tenant)),
       }),
     },
     "job.retry": { params: ById, run: ({ id }) => desk().retry(id) },

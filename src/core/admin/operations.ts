@@ -6,6 +6,7 @@ import type { Limits } from "../base/limits.ts";
 import type { Permissions } from "../config/config.ts";
 import type { JobDetail, JobSchedule, JobState, JobSummary } from "../services/jobs/jobs.ts";
 import type { CircuitStatus } from "../plugins/circuits.ts";
+import type { TenantStatus } from "../services/tenants/tenant.ts";
 import type { PluginStatus, ServiceStatus, StatusReport } from "../status.ts";
 
 export interface PluginInfo extends PluginStatus {
@@ -33,6 +34,15 @@ export interface JobPause {
   paused: boolean;
 }
 
+/** Absent: the installation's standard, or as it was. Null: every plugin, no bound. */
+export interface TenantParams {
+  name: string;
+  plugins?: string[] | null;
+  /** As it is written: "600/1m". */
+  requests?: string | null;
+  jobs?: number | null;
+}
+
 export interface Operations {
   status: { params: Record<string, never>; result: StatusReport };
   "service.list": { params: Record<string, never>; result: ServiceStatus[] };
@@ -41,14 +51,18 @@ export interface Operations {
   "plugin.load": { params: { name: string }; result: PluginStatus };
   "plugin.unload": { params: { name: string }; result: PluginStatus };
   "plugin.reload": { params: { name: string }; result: PluginStatus };
-  "plugin.call": { params: { name: string; action: string; input: Json }; result: Json };
+  /** `tenant`: for whom; absent: for none. */
+  "plugin.call": { params: { name: string; action: string; input: Json; tenant?: string }; result: Json };
   /** Reads plugins folder, integration.yaml and xcore.lock again and loads, reloads or unloads what differs. */
   "plugin.sync": { params: Record<string, never>; result: SyncResult };
   "job.list": {
     params: { plugin?: string; state?: JobState; limit?: number };
     result: JobSummary[];
   };
-  "job.run": { params: { plugin: string; name: string; data: Json }; result: { id: string } };
+  "job.run": {
+    params: { plugin: string; name: string; data: Json; tenant?: string };
+    result: { id: string };
+  };
   /** `id`: of a job, or its beginning. */
   "job.show": { params: { id: string }; result: JobDetail };
   "job.retry": { params: { id: string }; result: JobDetail };
@@ -57,6 +71,13 @@ export interface Operations {
   "job.resume": { params: { plugin: string; name: string }; result: JobPause };
   /** The soonest first. */
   "job.schedule": { params: { plugin?: string }; result: JobSchedule[] };
+  "tenant.list": { params: Record<string, never>; result: TenantStatus[] };
+  /** Gets the place of every loaded plugin ready first. */
+  "tenant.create": { params: TenantParams; result: TenantStatus };
+  "tenant.set": { params: TenantParams; result: TenantStatus };
+  "tenant.suspend": { params: { name: string }; result: TenantStatus };
+  "tenant.resume": { params: { name: string }; result: TenantStatus };
+  "tenant.drop": { params: { name: string }; result: null };
   "server.stop": { params: Record<string, never>; result: null };
 }
 

@@ -59,6 +59,16 @@ export function adminMiddleware(options: AdminRouterOptions): Middleware[] {
   }));
   route("post", "/jobs/:plugin/:name/pause", "job.pause", jobName);
   route("post", "/jobs/:plugin/:name/resume", "job.resume", jobName);
+  route("get", "/tenants", "tenant.list", () => ({}));
+  route("post", "/tenants", "tenant.create", jsonBody);
+  route("post", "/tenants/:name", "tenant.set", async (ctx) => {
+    const given = await jsonBody(ctx);
+    const settings = typeof given === "object" && !Array.isArray(given) ? given : {};
+    return { ...settings, name: ctx.params["name"] ?? "" };
+  });
+  route("post", "/tenants/:name/suspend", "tenant.suspend", named);
+  route("post", "/tenants/:name/resume", "tenant.resume", named);
+  route("post", "/tenants/:name/drop", "tenant.drop", named);
   route("get", "/schedules", "job.schedule", (ctx) => jobFilter(ctx));
 
   const guard: Middleware = async (ctx, next) => {

@@ -5,6 +5,7 @@ import { packageVersion } from "../base/package-root.ts";
 import type { Config } from "../config/config.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import type { JobCounts } from "../services/jobs/jobs.ts";
+import type { Tenants } from "../services/tenants/tenants.ts";
 import type { ServiceStatus, StatusReport } from "../status.ts";
 import { pluginStatus } from "./plugin-report.ts";
 
@@ -16,6 +17,8 @@ export interface ReportSources {
   plugins: PluginRegistry;
   services(): Promise<ServiceStatus[]>;
   jobs(): Promise<JobCounts>;
+  /** Undefined: the server has no tenants. */
+  tenants: Tenants | undefined;
 }
 
 const settled = new Set(["ready", "stopped"]);
@@ -67,7 +70,14 @@ export async function statusReport(sources: ReportSources, lag: LoopLag): Promis
     services,
     plugins,
     jobs,
+    ...(sources.tenants === undefined ? {} : { tenants: countTenants(sources.tenants) }),
   };
+}
+
+function countTenants(tenants: Tenants): NonNullable<StatusReport["tenants"]> {
+  const counts = { active: 0, suspended: 0 };
+  for (const { state } of tenants.list()) if (state !== "dropping") counts[state] += 1;
+  return counts;
 }
 
 /** The event loop's delay beyond its sampling interval, over the last ten seconds at most. */

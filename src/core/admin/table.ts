@@ -9,8 +9,9 @@ import type { ServiceStatus, StatusReport } from "../status.ts";
 import { jobOperations, type JobSources } from "./job-operations.ts";
 import type { OperationName, OperationTable, SyncResult } from "./operations.ts";
 import { pluginInfo, pluginStatus } from "./plugin-report.ts";
+import { namedTenant, originOf, tenantOperations, type TenantOperationSources } from "./tenant-operations.ts";
 
-export interface AdminSources extends JobSources {
+export interface AdminSources extends JobSources, TenantOperationSources {
   plugins: PluginRegistry;
   status(): Promise<StatusReport>;
   services(): Promise<ServiceStatus[]>;
@@ -40,14 +41,21 @@ export function operationTable(sources: AdminSources): OperationTable {
     "plugin.reload": { params: Named, run: async ({ name }) => pluginStatus(await plugins.load(name)) },
     "plugin.unload": { params: Named, run: async ({ name }) => pluginStatus(await plugins.unload(name)) },
     "plugin.call": {
-      params: Type.Object({ name: Type.String(), action: Type.String(), input: Type.Unknown() }),
-      run: ({ name, action, input }) => {
+      params: Type.Object({
+        name: Type.String(),
+        action: Type.String(),
+        input: Type.Unknown(),
+        tenant: Type.Optional(Type.String()),
+      }),
+      run: async ({ name, action, input, tenant }) => {
         const timeoutMs = plugins.get(name).current?.build.limits.timeoutMs ?? callTimeoutMs;
-        return plugins.call(name, action, input, { timeoutMs });
+        const origin = originOf(namedTenant(sources.tenancy, tenant));
+        return plugins.call(name, action, input, { timeoutMs, origin });
       },
     },
     "plugin.sync": { params: Nothing, run: () => sources.sync() },
     ...jobOperations(sources),
+    ...tenantOperations(sources),
     "server.stop": {
       params: Nothing,
       run: async () => {

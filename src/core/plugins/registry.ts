@@ -10,6 +10,7 @@ import type { CatalogEntry } from "./catalog.ts";
 import { Circuits } from "./circuits.ts";
 import { cycleThrough } from "./dependencies.ts";
 import { Plugin, type PluginSources } from "./plugin.ts";
+import { assertReached } from "./tenant-gate.ts";
 
 export interface RegistrySources {
   plugin: PluginSources;
@@ -125,11 +126,13 @@ export class PluginRegistry {
   /** Runs an action for the operator, who may call everything. */
   call(name: string, action: string, input: Json, options: CallOptions): Promise<Json> {
     const origin = { ...options.origin, chain: [`${name}.${action}`] };
+    assertReached(name, origin);
     return this.get(name).action(action, input, { ...options, origin });
   }
 
   /** Runs an action for a plugin; that it is permitted to call has been checked. */
   async callFrom(name: string, call: ActionCall): Promise<Json> {
+    assertReached(name, call.origin);
     return callAction(this.get(name), call, this.circuits);
   }
 
