@@ -24,8 +24,8 @@ export interface Plugin {
   readonly permissions: ReadonlySet<string>;
   readonly log: Log;
   readonly link: HostLink;
-  /** Values that cache.getOrSet is making. */
-  readonly making: Map<string, Promise<unknown>>;
+  /** Values that cache.getOrSet is making, for all calls; undefined where calls have tenants: what one makes is not for another. */
+  readonly making: Map<string, Promise<unknown>> | undefined;
   /** How the payloads of the events it publishes are checked, by name; filled when its definition has been read. */
   readonly payloads: SafeMap<string, SchemaCheck>;
 }
@@ -74,7 +74,7 @@ export class Context {
   }
 
   get cache(): Cache {
-    return (this.#cache ??= cacheFacade(this.#ask("cache"), this.#plugin.making));
+    return (this.#cache ??= cacheFacade(this.#ask("cache"), this.#plugin.making ?? new Map()));
   }
 
   get jobs(): Jobs {

@@ -127,7 +127,7 @@ export class Runtime {
       permissions: new Set(boot.permissions),
       log: makeLog(this.outbox),
       link: this.link,
-      making: new Map<string, Promise<unknown>>(),
+      making: boot.tenants === true ? undefined : new Map<string, Promise<unknown>>(),
       payloads: new SafeMap<string, SchemaCheck>(),
     });
   }

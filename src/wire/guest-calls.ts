@@ -110,6 +110,8 @@ export interface BootRecord {
   config: Readonly<Record<string, Json>>;
   /** Names of the permissions that exist inside. */
   permissions: readonly string[];
+  /** Calls are made for tenants, which the guest is not told: it must share nothing among them by itself. */
+  tenants?: boolean;
   /** Base64 of 64 random bytes; the generator behind `crypto` starts from them. */
   seed: string;
 }

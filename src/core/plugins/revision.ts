@@ -90,6 +90,7 @@ export class Revision {
         version: build.manifest.version,
         config: build.config,
         permissions: grants.permissions,
+        ...(gate === undefined ? {} : { tenants: true }),
       },
       onHostCall: (call) => grants.handle(call),
       onLog: (entry) => logger[entry.level]({ guest: entry.fields }, entry.message),

@@ -54,6 +54,8 @@ export interface GuestBoot {
   version: string;
   config: Readonly<Record<string, Json>>;
   permissions: readonly string[];
+  /** Its calls are made for tenants. */
+  tenants?: boolean;
 }
 
 export interface SandboxStats {

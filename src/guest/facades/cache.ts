@@ -4,7 +4,7 @@ import type { Cache, CacheOptions } from "../plugin-api.ts";
 import { textOf } from "../errors.ts";
 import type { Ask } from "./facade.ts";
 
-/** `making` is shared by all contexts of the isolate: at most one factory runs for a key. */
+/** At most one factory runs for a key among those that share `making`. */
 export function cacheFacade(ask: Ask, making: Map<string, Promise<unknown>>): Cache {
   const set = async (key: string, value: unknown, options: CacheOptions = {}): Promise<void> => {
     const { ttlMs, tags } = options;
