@@ -16,6 +16,7 @@ export {
   asksOf,
   consentByAllow,
   consentWithoutTerminal,
+  newAsks,
   parseAllow,
   type Ask,
   type Consent,
@@ -29,6 +30,23 @@ export {
   type InventoryDetail,
   type InventoryEntry,
 } from "./plugins/installer/inventory.ts";
+export { licenseSummary, type LicenseGroup } from "./plugins/installer/package-list.ts";
+export { diffPlugin, type DiffOptions, type PluginDiff } from "./plugins/installer/diff.ts";
+export {
+  isOutdated,
+  outdatedPlugins,
+  type OutdatedEntry,
+  type OutdatedOptions,
+} from "./plugins/installer/outdated.ts";
+export { pinPlugin, type PinOptions } from "./plugins/installer/pin.ts";
+export { rollbackPlugin, type RollbackOptions, type RolledBack } from "./plugins/installer/rollback.ts";
+export {
+  updatePlugins,
+  type Updated,
+  type UpdateOptions,
+  type UpdateReport,
+} from "./plugins/installer/update.ts";
+export { openPluginSchemas, readMigrations } from "./plugin-schemas.ts";
 export { removePlugin, type RemoveOptions, type Removed } from "./plugins/installer/remove.ts";
 export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/installer/sync.ts";
 export {

@@ -82,6 +82,10 @@ export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undef
     ["from", entry.origin ?? "this project"],
     ["folder", entry.folder],
     ...(entry.integrity === null ? [] : [["integrity", entry.integrity] as [string, string]]),
+    ...(entry.signature === null ? [] : [["signature", entry.signature] as [string, string]]),
+    ...(entry.licenses.length === 0
+      ? []
+      : [["npm packages", licenseWords(entry.licenses)] as [string, string]]),
     [
       "may",
       entry.asks.length === 0
@@ -96,6 +100,16 @@ export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undef
   const width = Math.max(...facts.map(([label]) => label.length));
   const heading = `${entry.name} ${listed.version}${entry.description === "" ? "" : `: ${oneLine(entry.description)}`}`;
   return [heading, ...facts.map(([label, value]) => `  ${label.padEnd(width)}  ${oneLine(value)}`)];
+}
+
+/** "MIT (12), ISC (1: graceful-fs@4.2.11)": what is rare is named. */
+export function licenseWords(groups: InventoryEntry["licenses"]): string {
+  return groups
+    .map(({ license, packages }) => {
+      const few = packages.length <= 2 || license === "unknown";
+      return `${license} (${few ? packages.join(" ") : packages.length})`;
+    })
+    .join(", ");
 }
 
 function dependencyFacts({ dependencies }: InventoryEntry): [string, string][] {

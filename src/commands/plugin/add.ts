@@ -4,6 +4,8 @@ import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../../cli/base-command.ts";
 import { consentOf } from "../../cli/consent.ts";
 import { Interrupt } from "../../cli/interrupt.ts";
+import { licenseWords } from "../../cli/render/plugins.ts";
+import { oneLine } from "../../cli/render/table.ts";
 import { Progress } from "../../cli/progress.ts";
 import { connectIfRunning, serverNotice } from "../../cli/server-notice.ts";
 
@@ -39,7 +41,7 @@ export default class PluginAdd extends BaseCommand {
     const config = await this.workspaceConfig();
     using interrupt = new Interrupt();
     using progress = new Progress({ quiet: this.jsonEnabled() });
-    const { addPlugin, openPluginData, silentLogger } = await import("../../core/index.ts");
+    const { addPlugin, licenseSummary, openPluginData, silentLogger } = await import("../../core/index.ts");
     const { name, entry, mounted } = await addPlugin({
       config,
       source: args.source,
@@ -61,12 +63,14 @@ export default class PluginAdd extends BaseCommand {
       signal: interrupt.signal,
     });
     progress.clear();
+    const licenses = licenseSummary(entry.packages ?? {});
+    if (licenses.length > 0) this.logToStderr(`npm packages with it: ${oneLine(licenseWords(licenses))}`);
     const mount = `/app/${name}/`;
     this.logToStderr(
       mounted
         ? `Installed ${name} ${entry.version}; it is mounted under ${mount}`
         : `Installed ${name} ${entry.version}; xcore serve mounts it under ${mount}`,
     );
-    return { name, ...entry, mounted, mount };
+    return { name, ...entry, licenses, mounted, mount };
   }
 }

@@ -85,20 +85,36 @@ interface ForeignImport {
 }
 
 function importFailure(imports: readonly ForeignImport[], subject: Subject): XcoreError {
-  const lines = imports.map(({ fault, module }) => {
-    const advice = module.endsWith(".node")
-      ? "native code can't run in an isolate; look for a JavaScript or WebAssembly-free version"
-      : (instead[module.replace(/^node:/, "")] ?? "there is no Node inside an isolate");
-    return `  ${place(fault)}: ${module}: ${advice}`;
-  });
+  const groups = Map.groupBy(imports, ({ fault, module }) => `${packageOf(fault.file) ?? ""}\0${module}`);
+  const lines = [...groups.values()].flatMap(([first, ...more]) =>
+    first === undefined ? [] : [importLine(first, more.length)],
+  );
+  const packages = [...new Set(imports.map(({ fault }) => packageOf(fault.file) ?? ""))].filter(Boolean);
   return new XcoreError(
     "PLUGIN_IMPORT",
     [`plugin '${subject.label}' imports what its isolate does not have:`, ...lines].join("\n"),
     {
-      hint: "Remove these imports, or choose packages that also run in browsers or service workers.",
-      details: { errors: imports.map(({ fault, module }) => ({ ...fault, module })) },
+      hint:
+        packages.length === 0
+          ? "Remove these imports, or choose packages that also run in browsers or service workers."
+          : `Remove these imports, and take packages that also run in browsers or service workers in place of ${packages.join(", ")}.`,
+      details: { errors: imports.map(({ fault, module }) => ({ ...fault, module })), packages },
     },
   );
+}
+
+// One line for each module a package asks for, however often it does.
+function importLine({ fault, module }: ForeignImport, more: number): string {
+  const advice = module.endsWith(".node")
+    ? "native code can't run in an isolate; look for a JavaScript or WebAssembly-free version"
+    : (instead[module.replace(/^node:/, "")] ?? "there is no Node inside an isolate");
+  const elsewhere = more === 0 ? "" : ` (and in ${more} more ${more === 1 ? "place" : "places"})`;
+  return `  ${place(fault)}: ${module}: ${advice}${elsewhere}`;
+}
+
+/** The innermost package a file belongs to; undefined for the plugin's own. */
+function packageOf(file: string): string | undefined {
+  return /(?:^|.*\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1];
 }
 
 function importOf(message: Message): ForeignImport | undefined {

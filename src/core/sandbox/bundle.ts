@@ -87,7 +87,8 @@ function settings(options: BundlerOptions): BuildOptions & typeof outputs {
     sourcesContent: false,
     legalComments: "none",
     logLevel: "silent",
-    logLimit: 50,
+    // All of them: what can't run is told at once.
+    logLimit: 0,
     plugins: [borders({ folder: options.folder })],
   };
 }

@@ -110,6 +110,25 @@ test("every import of Node's own modules and of native code is listed with its p
   assert.equal((error.details["errors"] as unknown[]).length, 3);
 });
 
+test("imports of packages are told once for each package and module, all in one error", async () => {
+  const modules = ["fs", "path", "crypto", "net", "os", "zlib"];
+  const many = modules.map((name) => `require("${name}");`).join("\n");
+  const error = await failure({
+    "src/index.ts": `import "chatty"; import "@scope/native"; import "fs";`,
+    "node_modules/chatty/package.json": `{ "main": "index.js" }`,
+    "node_modules/chatty/index.js": `${many}\nrequire("./more.js");`,
+    "node_modules/chatty/more.js": `require("fs");`,
+    "node_modules/@scope/native/package.json": `{ "main": "index.js" }`,
+    "node_modules/@scope/native/index.js": `require("./build/it.node"); require("fs");`,
+    "node_modules/@scope/native/build/it.node": "",
+  });
+  const lines = error.message.split("\n").slice(1);
+  assert.equal(lines.length, modules.length + 3);
+  assert.match(error.message, /node_modules\/chatty\/index\.js:1:\d+: fs: .* \(and in 1 more place\)/);
+  assert.match(error.message, /@scope\/native\/build\/it\.node: native code/);
+  assert.match(error.hint ?? "", /in place of (chatty, @scope\/native|@scope\/native, chatty)/);
+});
+
 test("a Node module that is only asked for inside of try is left to fail at run time", async () => {
   const built = await bundle({
     "src/index.ts": `let fs = "none"; try { fs = require("fs"); } catch {} export default fs;`,

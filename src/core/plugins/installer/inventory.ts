@@ -6,7 +6,9 @@ import { readManifest } from "../read-manifest.ts";
 import { currentDigest } from "../trust.ts";
 import { asksOf, type Ask } from "./consent.ts";
 import { knownPlugins } from "./context.ts";
+import { signerWords } from "../signatures/check.ts";
 import { originOf } from "./origin.ts";
+import { licenseSummary, type LicenseGroup } from "./package-list.ts";
 import { notFound } from "./remove.ts";
 import { verifyInstalled } from "./verify.ts";
 
@@ -19,6 +21,10 @@ export interface InventoryEntry {
   /** Where it was installed from, with its full commit; null for the project's own. */
   origin: string | null;
   integrity: string | null;
+  /** Who signed it, in words; null for the project's own. */
+  signature: string | null;
+  /** Licences of the npm packages that came with it, the most frequent first. */
+  licenses: readonly LicenseGroup[];
   enabled: boolean;
   /** It is to run in the core's own process. */
   trusted: boolean;
@@ -52,6 +58,8 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
         folder,
         origin: locked === undefined ? null : originOf(locked.source),
         integrity: locked?.integrity ?? null,
+        signature: locked === undefined ? null : signerWords(locked.signer, config.policy.signatures),
+        licenses: licenseSummary(locked?.packages ?? {}),
         enabled: config.plugins[name]?.enabled ?? true,
         trusted: config.plugins[name]?.trust !== undefined,
         fault: fault === undefined ? null : errorData(fault),

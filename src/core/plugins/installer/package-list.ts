@@ -93,8 +93,15 @@ export function packageName(path: string, { name }: LockedPackage): string {
   return name ?? path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
 }
 
-/** "MIT (12), ISC (3), unknown (1)": the most frequent first. */
-export function licenseSummary(packages: LockedPackages): { license: string; packages: string[] }[] {
+export interface LicenseGroup {
+  /** As package.json says; `unknown` where it says nothing. */
+  readonly license: string;
+  /** `left-pad@1.3.0` */
+  readonly packages: readonly string[];
+}
+
+/** The most frequent first. */
+export function licenseSummary(packages: LockedPackages): LicenseGroup[] {
   const groups = Map.groupBy(Object.entries(packages), ([, { license }]) => license ?? "unknown");
   return [...groups]
     .map(([license, of]) => ({
