@@ -3,6 +3,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import {
   consentByAllow,
   consentWithoutTerminal,
+  newAsks,
   parseAllow,
   type Ask,
   type Consent,
@@ -38,8 +39,7 @@ export function consentOf(options: ConsentOptions): Consent {
 /** What is about to be let in, and what it asks for, worst first. */
 export function consentText(request: ConsentRequest): string {
   const { name, version, description, origin, asks, before } = request;
-  const known = new Set(before?.map((one) => one.allow));
-  const fresh = asks.filter((one) => !known.has(one.allow));
+  const fresh = newAsks(request);
   const lines = [
     `${bold(`${clean(name)} ${clean(version)}`)}${description === "" ? "" : `: ${clean(description)}`}`,
     `from ${clean(origin)}, ${clean(request.signature)}`,

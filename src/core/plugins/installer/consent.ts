@@ -142,21 +142,30 @@ function put(draft: Draft, item: string): void {
 /** Consent of a script: exactly what `--allow` covers. Throws `CONSENT_REFUSED` naming what is missing. */
 export function consentByAllow(allowed: Permissions): Consent {
   return async (request) => {
-    const missing = missingAsks(request, unapproved(request.permissions, allowed));
+    const uncovered = new Set(asksAmong(request, unapproved(request.permissions, allowed)));
+    const fresh = newAsks(request);
+    const missing = fresh.filter((one) => uncovered.has(one));
     if (missing.length === 0) return true;
+    const allow = allowText(fresh);
     throw new XcoreError(
       "CONSENT_REFUSED",
       `plugin '${request.name}' asks for more than --allow covers: ${allowText(missing)}`,
       {
-        hint: `If you want that, run it with: ${allowFlag(request.allow)}`,
-        details: { plugin: request.name, missing: missing.map((one) => one.allow), allow: request.allow },
+        hint: `If you want that, run it with: ${allowFlag(allow)}`,
+        details: { plugin: request.name, missing: missing.map((one) => one.allow), allow },
       },
     );
   };
 }
 
+/** What it asks for beyond what it was allowed before; all of it when it is new. */
+export function newAsks(request: ConsentRequest): readonly Ask[] {
+  if (request.before === undefined) return request.asks;
+  return asksAmong(request, unapproved(request.permissions, parseAllow([allowText(request.before)])));
+}
+
 // `unapproved` writes "events.publish note.*" where --allow has "publish=note.*".
-function missingAsks(request: ConsentRequest, lines: readonly string[]): Ask[] {
+function asksAmong(request: ConsentRequest, lines: readonly string[]): Ask[] {
   const wanted = new Set(
     lines.map((line) =>
       line
@@ -170,13 +179,15 @@ function missingAsks(request: ConsentRequest, lines: readonly string[]): Ask[] {
 
 /** Nobody can be asked: whoever asks for nothing is let in, everyone else is named with the flag to copy. */
 export const consentWithoutTerminal: Consent = async (request) => {
-  if (request.asks.length === 0) return true;
+  const fresh = newAsks(request);
+  if (fresh.length === 0) return true;
+  const allow = allowText(fresh);
   throw new XcoreError(
     "CONSENT_REFUSED",
-    `plugin '${request.name}' asks for ${allowText(request.asks)}, and nobody is at a terminal to allow it`,
+    `plugin '${request.name}' asks for ${allow}, and nobody is at a terminal to allow it`,
     {
-      hint: `If you want that, run it with: ${allowFlag(request.allow)}`,
-      details: { plugin: request.name, missing: request.asks.map((one) => one.allow), allow: request.allow },
+      hint: `If you want that, run it with: ${allowFlag(allow)}`,
+      details: { plugin: request.name, missing: fresh.map((one) => one.allow), allow },
     },
   );
 };

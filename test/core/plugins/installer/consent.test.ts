@@ -102,3 +102,17 @@ for (const [text, pattern] of [
     assert.throws(() => parseAllow([text]), { code: "USAGE", message: pattern });
   });
 }
+
+test("of a plugin that was let in before, only what is new is asked for", async () => {
+  const before = asksOf({ ...all, fetch: ["*.example.com"], secrets: [] });
+  const update = { ...request(all), before };
+  await assert.rejects(consentWithoutTerminal(update), {
+    code: "CONSENT_REFUSED",
+    message: /asks for fetch=\*\.example\.org,secret=TOKEN, and/,
+  });
+  assert.equal(await consentByAllow(parseAllow(["fetch=*.example.org,secret=TOKEN"]))(update), true);
+  await assert.rejects(consentByAllow(parseAllow(["secret=TOKEN"]))(update), {
+    message: /covers: fetch=\*\.example\.org$/,
+  });
+  assert.equal(await consentWithoutTerminal({ ...update, before: asksOf(all) }), true);
+});
