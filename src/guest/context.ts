@@ -22,7 +22,7 @@ export interface Plugin {
   readonly version: string;
   readonly config: Readonly<Record<string, Json>>;
   readonly permissions: ReadonlySet<string>;
-  readonly log: Log;
+  readonly logOf: (call: Call) => Log;
   readonly link: HostLink;
   /** Values that cache.getOrSet is making, for all calls; undefined where calls have tenants: what one makes is not for another. */
   readonly making: Map<string, Promise<unknown>> | undefined;
@@ -43,6 +43,7 @@ export function requirePermission(plugin: Plugin | undefined, permission: Permis
 export class Context {
   readonly #plugin: Plugin;
   readonly #call: Call;
+  #log: Log | undefined;
   #db: Database | undefined;
   #cache: Cache | undefined;
   #jobs: Jobs | undefined;
@@ -62,7 +63,7 @@ export class Context {
   }
 
   get log(): Log {
-    return this.#plugin.log;
+    return (this.#log ??= this.#plugin.logOf(this.#call));
   }
 
   get signal(): AbortSignal {

@@ -4,11 +4,12 @@ import type { Outbox } from "./outbox.ts";
 import type { Log } from "./plugin-api.ts";
 import { freeze, jsonParse, jsonStringify } from "./primordials.ts";
 
-export function makeLog(outbox: Outbox): Log {
+/** `call`: the id of the one that its lines are written in. */
+export function makeLog(outbox: Outbox, call: number): Log {
   const line =
     (level: "debug" | "info" | "warn" | "error") =>
     (message: string, fields?: object): void =>
-      outbox.log(level, String(message), fieldsJson(fields));
+      outbox.log(level, String(message), fieldsJson(fields), call);
   return freeze({ debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") });
 }
 

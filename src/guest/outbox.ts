@@ -46,8 +46,8 @@ export class Outbox {
     return this.#crowded;
   }
 
-  /** `fields` is JSON of an object, or "{}". */
-  log(level: LogLevel, message: string, fields: string): void {
+  /** `fields` is JSON of an object, or "{}". `call`: the id of the one it is written in; 0: nobody knows. */
+  log(level: LogLevel, message: string, fields: string, call: number = 0): void {
     const text =
       message.length > maxMessageLength ? `${stringSlice(message, 0, maxMessageLength)}…` : message;
     const kept = fields.length > maxFieldsLength ? "{}" : fields;
@@ -58,7 +58,8 @@ export class Outbox {
     }
     this.#logLines += 1;
     this.#logLength += length;
-    this.add(`L${level}\n{"message":${jsonStringify(text)},"fields":${kept}}`);
+    const head = call === 0 ? `L${level}` : `L${level} ${call}`;
+    this.add(`${head}\n{"message":${jsonStringify(text)},"fields":${kept}}`);
   }
 
   drain(): string {

@@ -1,7 +1,7 @@
 // The running plugin: takes records in, has its handlers run, and puts what they gave into the outbox.
 import type { BootRecord } from "../wire/guest-calls.ts";
 import { Crossing, type Collect } from "../wire/crossing.ts";
-import { Calls } from "./calls.ts";
+import { Calls, type Call } from "./calls.ts";
 import { requirePermission, type Plugin } from "./context.ts";
 import { decodeBatch, type Received } from "./decode.ts";
 import { readDefinition } from "./definition.ts";
@@ -125,7 +125,7 @@ export class Runtime {
       version: boot.version,
       config: deepFreeze(boot.config),
       permissions: new Set(boot.permissions),
-      log: makeLog(this.outbox),
+      logOf: (call: Call) => makeLog(this.outbox, call.id),
       link: this.link,
       making: boot.tenants === true ? undefined : new Map<string, Promise<unknown>>(),
       payloads: new SafeMap<string, SchemaCheck>(),

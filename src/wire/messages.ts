@@ -43,8 +43,8 @@ export type GuestMessage =
   | { kind: "host-call"; id: number; call: number; name: string; json: string }
   /** The guest no longer waits for a host call. */
   | { kind: "cancel"; id: number }
-  /** JSON of { message, fields }. */
-  | { kind: "log"; level: "debug" | "info" | "warn" | "error"; json: string };
+  /** JSON of { message, fields }. `call`: the one it was written in; 0: none that the guest knows of. */
+  | { kind: "log"; level: "debug" | "info" | "warn" | "error"; call: number; json: string };
 
 /** Numbers, a fixed word, the name of a host call. */
 const maxHeadLineLength = 256;
@@ -116,7 +116,7 @@ export function encodeGuestMessage(message: GuestMessage): string {
     case "cancel":
       return `X${message.id}\n`;
     case "log":
-      return `L${message.level}\n${message.json}`;
+      return `L${message.level}${message.call === 0 ? "" : ` ${message.call}`}\n${message.json}`;
     case "head": {
       const head = message.headers.join("\n");
       return `S${message.id} ${message.status} ${head.length}\n${head}`;
@@ -159,7 +159,7 @@ export function decodeGuestMessage(record: string): GuestMessage {
     case "K":
       return { kind: "unread", id: count(fields[0]) };
     case "L":
-      return { kind: "log", level: oneOf(levels, fields[0]), json: rest };
+      return { kind: "log", level: oneOf(levels, fields[0]), call: fields[1] === undefined ? 0 : count(fields[1]), json: rest };
     default:
       throw new SyntaxError("unknown record");
   }

@@ -93,7 +93,8 @@ export class Revision {
         ...(gate === undefined ? {} : { tenants: true }),
       },
       onHostCall: (call) => grants.handle(call),
-      onLog: (entry) => logger[entry.level]({ guest: entry.fields }, entry.message),
+      onLog: ({ level, message, fields, origin }) =>
+        logger[level]({ guest: fields, tenant: origin?.tenant?.id }, message),
       onEnd: options.onEnd,
     });
     undo.defer(() => sandbox.close());

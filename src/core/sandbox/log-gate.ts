@@ -1,4 +1,5 @@
 // Log lines of one sandbox on their way to the server's log: so many a second, so much text a second, and a count of the rest.
+import type { CallOrigin } from "../base/origin.ts";
 import { maxLogLengthPerSecond, maxLogsPerSecond } from "./bounds.ts";
 import { guestLog } from "./guest-text.ts";
 import type { GuestLog } from "./sandbox.ts";
@@ -16,7 +17,7 @@ export class LogGate {
   }
 
   /** False when the record is no log entry. A line over the quota is dropped and counted. */
-  pass(level: GuestLog["level"], json: string): boolean {
+  pass({ level, json }: { level: GuestLog["level"]; json: string }, origin?: CallOrigin): boolean {
     const now = performance.now();
     if (now - this.#since > 1000) {
       this.#since = now;
@@ -32,7 +33,7 @@ export class LogGate {
     }
     const entry = guestLog(level, json);
     if (entry === undefined) return false;
-    this.#onLog(entry);
+    this.#onLog(origin === undefined ? entry : { ...entry, origin });
     return true;
   }
 

@@ -245,7 +245,8 @@ export class RemoteSandbox implements Sandbox {
         this.#desk.cancel(message.id);
         return;
       case "log":
-        if (!this.#logs.pass(message.level, message.json)) this.#breach("a log entry that is none");
+        if (!this.#logs.pass(message, this.#calls.get(message.call)?.origin))
+          this.#breach("a log entry that is none");
         return;
       default: {
         const fault = this.#exchanges.take(message);

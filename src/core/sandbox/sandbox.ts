@@ -23,6 +23,8 @@ export interface GuestLog {
   level: "debug" | "info" | "warn" | "error";
   message: string;
   fields: Record<string, Json>;
+  /** That of the call it was written in, as far as the guest tells; undefined where it is over or unknown. */
+  origin?: CallOrigin | undefined;
 }
 
 export interface SandboxOptions {

@@ -181,7 +181,7 @@ function strayRejection(fault: IsolateFault): string {
     message: `unhandled rejection: ${fault.ending.message}`,
     fields: fault.guestStack === undefined ? {} : { stack: fault.guestStack },
   });
-  return encodeGuestMessage({ kind: "log", level: "error", json });
+  return encodeGuestMessage({ kind: "log", level: "error", call: 0, json });
 }
 
 function loadError(fault: IsolateFault): string {
