@@ -5,7 +5,8 @@ import { messageOf } from "../../base/error.ts";
 import type { Provider, Service } from "../service.ts";
 import type { Connection } from "./database.ts";
 import { commonOptions } from "./options.ts";
-import { notReachable, readUrl, urlOptions, type UrlOptions } from "./postgres-url.ts";
+import { readUrl, urlOptions, type UrlOptions } from "./postgres-url.ts";
+import { notReachable } from "./unreachable.ts";
 import { checkPool } from "./round-trip.ts";
 
 /** What a service that names it in `needs` is given. */

@@ -1,9 +1,9 @@
 // A Postgres by URL: the options that name it, and the connection they mean.
+import { isIP } from "node:net";
 import { Client } from "pg";
 import { Type } from "typebox";
-import { messageOf, XcoreError } from "../../base/error.ts";
+import { messageOf, systemCode, XcoreError } from "../../base/error.ts";
 import type { Connection } from "./database.ts";
-import { sqlState } from "./failures.ts";
 
 export interface UrlOptions {
   readonly url: string;
@@ -13,7 +13,10 @@ export interface UrlOptions {
 const tls = Type.Object(
   {
     ca: Type.Optional(
-      Type.String({ description: "PEM of the authority that signed the server's certificate." }),
+      Type.String({
+        description: "PEM of the authority that signed the server's certificate.",
+        examples: ["${file:ca.pem}"],
+      }),
     ),
     cert: Type.Optional(Type.String({ description: "PEM of the client's certificate." })),
     key: Type.Optional(Type.String({ description: "PEM of the client's key." })),
@@ -41,34 +44,36 @@ export function readUrl(name: string, { url, ssl }: UrlOptions): Connection {
       hint: "Write postgres://user:password@host:5432/database; characters such as @ or / in a password as %40, %2F.",
       cause,
     });
+  const mode = /[?&]sslmode=([^&#]*)/.exec(url)?.[1];
+  if (mode !== undefined && !modes.has(mode)) {
+    throw new XcoreError("CONFIG_INVALID", `services.${name}.url: there is no sslmode '${mode}' here`, {
+      hint: `Write sslmode=verify-full (require and verify-ca mean the same), no-verify or disable; or services.${name}.ssl instead.`,
+    });
+  }
   let client: Client;
   try {
-    client = new Client({ connectionString: url });
+    client = new Client({
+      connectionString: url.replace(/([?&]sslmode=)(require|verify-ca)(?=[&#]|$)/, "$1verify-full"),
+    });
   } catch (error) {
+    const file = /[?&](sslrootcert|sslcert|sslkey)=/.test(url) ? systemCode(error) : undefined;
+    if (file !== undefined) throw fault(`a file that it names can't be read: ${messageOf(error)}`, error);
     // The library's own message holds the whole URL, password included.
-    throw fault("it can't be read", error);
+    throw fault("it can't be read");
   }
   const { host, port, user, password, database } = client;
   if (user === undefined || database === undefined || host === "")
     throw fault("user, host or database is missing");
   const parsed = (client as { ssl?: boolean | object }).ssl;
   const wanted = ssl ?? (parsed === false ? undefined : parsed);
-  return { host, port, user, password: password ?? undefined, database, ssl: wanted };
+  return { host, port, user, password: password ?? undefined, database, ssl: verifying(wanted, host) };
 }
 
-export function notReachable(
-  error: unknown,
-  name: string,
-  { host, port, user, database }: Connection,
-): XcoreError {
-  const where = `Postgres at ${host}:${port}, database '${database}', user '${user}'`;
-  const hints: Readonly<Record<string, string>> = {
-    "28P01": `Check user and password in services.${name}.url.`,
-    "28000": "Check user and password, and the server's pg_hba.conf.",
-    "3D000": `Create it: create database ${database}`,
-    "53300": `The server has no free connection: lower services.${name}.poolSize, or raise max_connections.`,
-  };
-  const hint =
-    hints[sqlState(error) ?? ""] ?? "Check that the server runs and that this machine may connect to it.";
-  return new XcoreError("SERVICE_UNAVAILABLE", `${where}: ${messageOf(error)}`, { hint, cause: error });
+/** Stricter than libpq: whoever asks for TLS gets a server that has proved its name, unless the address says otherwise. */
+const modes = new Set(["disable", "no-verify", "require", "verify-ca", "verify-full"]);
+
+/** Node holds the certificate of a server that is reached by its address against 'localhost', unless told. */
+function verifying(ssl: boolean | object | undefined, host: string): boolean | object | undefined {
+  if (ssl === undefined || ssl === false || isIP(host) === 0) return ssl;
+  return { host, ...(ssl === true ? {} : ssl) };
 }

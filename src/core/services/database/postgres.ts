@@ -4,7 +4,8 @@ import { XcoreError } from "../../base/error.ts";
 import type { Provider } from "../service.ts";
 import { commonOptions, databaseLimits, type CommonOptions } from "./options.ts";
 import { PostgresService } from "./postgres-service.ts";
-import { notReachable, readUrl, urlOptions, type UrlOptions } from "./postgres-url.ts";
+import { readUrl, urlOptions, type UrlOptions } from "./postgres-url.ts";
+import { notReachable } from "./unreachable.ts";
 
 export const postgres: Provider<CommonOptions & UrlOptions> = {
   driver: "postgres",

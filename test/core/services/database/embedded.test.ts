@@ -7,6 +7,7 @@ import {
   cp,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   realpath,
   rm,
@@ -21,10 +22,12 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { sleep } from "../../../../src/core/base/deadline.ts";
+import { systemPostgresBin } from "../../../../scripts/test-parts.ts";
 import { silentLogger } from "../../../../src/core/base/log.ts";
 import { findBinaries } from "../../../../src/core/services/database/embedded/binaries.ts";
 import { inspectData, placesIn } from "../../../../src/core/services/database/embedded/data-folder.ts";
 import { findPostmaster } from "../../../../src/core/services/database/embedded/postmaster.ts";
+import { chooseUser } from "../../../../src/core/services/database/embedded/run-as.ts";
 import { openEmbedded, type EmbeddedServer } from "../../../../src/core/services/database/embedded/server.ts";
 
 const opener = fileURLToPath(new URL("opener.ts", import.meta.url));
@@ -245,6 +248,30 @@ test("data of another major version is refused and left alone", async () => {
     message: /made by Postgres 15, and this xcore brings Postgres \d+/,
   });
   assert.equal(await readFile(join(places.data, "PG_VERSION"), "utf8"), "15\n");
+});
+
+test("data that a real older Postgres made is refused with the way out, and is still good for that one", async (t) => {
+  const bin = await systemPostgresBin();
+  const run = promisify(execFile);
+  const { major } = await findBinaries(undefined);
+  const theirs = /\d+/.exec((await run(join(bin, "postgres"), ["--version"])).stdout)?.[0] ?? "";
+  if (theirs === String(major)) return t.skip(`the system's Postgres is ${theirs}, too`);
+  await using place = await project();
+  const { home, data } = placesIn(join(place.folder, ".xcore"), "database");
+  await mkdir(data, { recursive: true });
+  const user = await chooseUser(join(place.folder, "none"), place.folder);
+  if (user !== undefined) await run("chown", ["-R", `${user.uid}:${user.gid}`, place.folder]);
+  await run(join(bin, "initdb"), ["-D", data, "-U", "xcore", "--no-sync"], { ...user, cwd: home });
+  const files = async (): Promise<string[]> => (await readdir(data, { recursive: true })).sort();
+  const before = await files();
+  await assert.rejects(open(place.folder), {
+    code: "DATA_FOLDER_VERSION",
+    message: `the data in ${data} was made by Postgres ${theirs}, and this xcore brings Postgres ${major}`,
+    hint: /Postgres \d+: xcore db dump <file>\. Then move .*\.xcore\/database away, and with this one: xcore db restore/,
+  });
+  assert.deepEqual(await files(), before);
+  const { stdout } = await run(join(bin, "pg_controldata"), ["-D", data], user ?? {});
+  assert.match(stdout, /cluster state:\s+shut down/);
 });
 
 test("a folder that holds something else is refused and left alone", async () => {

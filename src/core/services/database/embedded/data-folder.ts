@@ -37,7 +37,7 @@ export async function inspectData(places: Places, major: number): Promise<boolea
       "DATA_FOLDER_VERSION",
       `the data in ${places.data} was made by Postgres ${version}, and this xcore brings Postgres ${major}`,
       {
-        hint: `Go back to the xcore that brought Postgres ${version} and dump the data there, or move the folder away to start with an empty database.`,
+        hint: `With the xcore that brought Postgres ${version}: xcore db dump <file>. Then move ${places.home} away, and with this one: xcore db restore <file>.`,
         details: { folder: places.data, found: version, expected: String(major) },
       },
     );
