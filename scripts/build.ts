@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build, type BuildOptions } from "esbuild";
 import type * as Main from "../src/main.ts";
+import { buildGuestRuntime, guestOptions } from "./guest.ts";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -74,17 +75,9 @@ async function buildSandboxHost(): Promise<void> {
 
 /** What runs inside an isolate: one script without imports, and the modules that plugins import. */
 async function buildGuest(): Promise<void> {
-  const shared = {
-    ...common,
-    platform: "neutral",
-    target: "es2024",
-    mainFields: ["module", "main"],
-    // Every isolate holds the source in its heap. Names stay: they are in the errors that authors see.
-    minifyWhitespace: true,
-    minifySyntax: true,
-  } satisfies BuildOptions;
+  const shared = { ...guestOptions, outdir: staging } satisfies BuildOptions;
   await Promise.all([
-    build({ ...shared, entryPoints: entries({ guest: "src/guest/main.ts" }), format: "iife" }),
+    buildGuestRuntime({ runtime: `${staging}/guest.js`, parts: `${staging}/guest-parts.json` }),
     build({
       ...shared,
       entryPoints: entries({ "guest-trusted": "src/guest/trusted.ts" }),

@@ -1,4 +1,5 @@
 // The script every isolate runs first. It leaves one thing behind for the host to take: `__xcore_runtime`.
+import "./parts.ts";
 import { lockDown } from "./lock-down.ts";
 import { Runtime } from "./runtime.ts";
 import { installGlobals } from "./web/globals.ts";

@@ -27,6 +27,8 @@ export interface Hello {
   protocol: number;
   /** The guest runtime's script. */
   runtime: string;
+  /** What the runtime runs only where it is needed: texts by name, shared by all isolates of the host. */
+  parts: Readonly<Record<string, string>>;
 }
 
 export interface Ready {

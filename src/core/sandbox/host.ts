@@ -15,8 +15,8 @@ import { Watchdog, type Watched } from "./watchdog.ts";
 
 export interface HostOptions {
   logger: Logger;
-  /** The guest runtime's script. */
-  runtime: string;
+  /** The guest runtime's script and its parts. */
+  runtime: Pick<Hello, "runtime" | "parts">;
   /** Called once, when nothing can be opened in it any more. */
   onGone(host: Host): void;
 }
@@ -47,7 +47,7 @@ export class Host {
       onFrame: (frame) => this.#onFrame(frame),
       onClose: (fault) => this.#onClose(fault),
     });
-    const hello: Hello = { protocol: protocolVersion, runtime: options.runtime };
+    const hello: Hello = { protocol: protocolVersion, ...options.runtime };
     this.#outgoing.send(frameKinds.hello, 0, JSON.stringify(hello));
     void this.#process.exited.then((exit) => this.#onExit(exit));
     this.ready = withDeadline(this.#becameReady.promise, {

@@ -10,6 +10,9 @@ export const hostProgram: string = packageFile("dist", "sandbox-host.js");
 /** The script that is run first in every isolate. */
 export const guestRuntime: string = packageFile("dist", "guest.js");
 
+/** A JSON object of the texts that it runs only where they are needed. */
+export const guestParts: string = packageFile("dist", "guest-parts.json");
+
 /** The runtime of a trusted plugin, for the core's own process. */
 export const trustedRuntime: string = packageFile("dist", "guest-trusted.js");
 

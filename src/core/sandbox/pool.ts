@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { openTimeoutMs } from "./bounds.ts";
-import { Host } from "./host.ts";
+import { Host, type HostOptions } from "./host.ts";
 import { openTrusted } from "./open-trusted.ts";
-import { guestRuntime } from "./paths.ts";
+import { guestParts, guestRuntime } from "./paths.ts";
 import type { Sandbox, SandboxOptions, SandboxPool } from "./sandbox.ts";
 
 export interface SandboxPoolOptions {
@@ -18,7 +18,7 @@ export interface SandboxPoolOptions {
 
 /** Starts a spare host at once, beside whatever else is being opened. Throws `PART_MISSING` when the guest runtime is not built. */
 export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
-  const runtime = options.runtime ?? readRuntime();
+  const runtime = options.runtime === undefined ? readRuntime() : { runtime: options.runtime, parts: {} };
   if (Number.parseInt(process.versions.node, 10) < 26) {
     options.logger.warn(
       { node: process.versions.node },
@@ -34,14 +34,18 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   return new Pool({ ...options, runtime });
 }
 
+interface PoolOptions extends Omit<SandboxPoolOptions, "runtime"> {
+  runtime: HostOptions["runtime"];
+}
+
 class Pool implements SandboxPool {
-  readonly #options: SandboxPoolOptions & { runtime: string };
+  readonly #options: PoolOptions;
   readonly #groups = new Map<string, Host>();
   readonly #all = new Set<Host>();
   #spare: Host | undefined;
   #closed = false;
 
-  constructor(options: SandboxPoolOptions & { runtime: string }) {
+  constructor(options: PoolOptions) {
     this.#options = options;
     this.#refill();
   }
@@ -112,9 +116,10 @@ class Pool implements SandboxPool {
   }
 }
 
-function readRuntime(): string {
+function readRuntime(): HostOptions["runtime"] {
   try {
-    return readFileSync(guestRuntime, "utf8");
+    const parts = JSON.parse(readFileSync(guestParts, "utf8")) as Record<string, string>;
+    return { runtime: readFileSync(guestRuntime, "utf8"), parts };
   } catch (error) {
     throw new XcoreError("PART_MISSING", `the guest runtime is missing: ${guestRuntime}`, {
       hint: "Run npm run build; in an installed package, install xcore again.",

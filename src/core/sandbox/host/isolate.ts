@@ -5,7 +5,9 @@ import { Crossing, type Collect } from "../../../wire/crossing.ts";
 import type { Ending } from "../frames.ts";
 
 // From the folder the core names: looking it up would take reading more of the disk than this process may.
-const { Isolate } = createRequire(import.meta.url)(process.argv[2] ?? "isolated-vm") as typeof ivm;
+const { ExternalCopy, Isolate } = createRequire(import.meta.url)(
+  process.argv[2] ?? "isolated-vm",
+) as typeof ivm;
 
 export interface IsolateOptions {
   memoryMb: number;
@@ -31,7 +33,29 @@ const crossing = new Crossing((globalThis as { gc?: Collect }).gc);
 
 type Entry = ivm.Reference<(...args: string[]) => string>;
 
-let runtimeCache: { code: string; data: ivm.ExternalCopy<ArrayBuffer> } | undefined;
+/** The guest runtime as all isolates of a host use it. */
+export class GuestRuntime {
+  readonly code: string;
+  /** What V8 made of the script when it was first compiled. */
+  cached: ivm.ExternalCopy<ArrayBuffer> | undefined;
+  readonly #names: readonly string[];
+  readonly #texts: readonly ivm.ExternalCopy<string>[];
+
+  constructor(code: string, parts: Readonly<Record<string, string>>) {
+    this.code = code;
+    this.#names = Object.keys(parts);
+    this.#texts = Object.values(parts).map((text) => new ExternalCopy(text));
+  }
+
+  /** Leaves the parts where the script takes them from. The texts are in memory once, however many isolates hold them. */
+  lendParts(context: ivm.Context): void {
+    const members = this.#names.map((name, index) => `${JSON.stringify(name)}: $${index}`);
+    context.evalClosureSync(
+      `globalThis.__xcore_parts = { ${members.join(", ")} };`,
+      this.#texts.map((text) => text.copyInto()),
+    );
+  }
+}
 
 export class GuestIsolate {
   readonly #isolate: ivm.Isolate;
@@ -50,21 +74,22 @@ export class GuestIsolate {
   }
 
   /** Runs the guest runtime and takes its two entries away from the global object. */
-  installRuntime(code: string, timeoutMs: number): void {
+  installRuntime(runtime: GuestRuntime, timeoutMs: number): void {
     this.#enter(timeoutMs, () => {
-      const cached = runtimeCache?.code === code ? runtimeCache.data : undefined;
+      const { code, cached } = runtime;
+      runtime.lendParts(this.#context);
       const filename = "xcore:///runtime.js";
       const script = this.#isolate.compileScriptSync(
         code,
         cached === undefined ? { filename, produceCachedData: true } : { filename, cachedData: cached },
       );
       const produced = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData;
-      if (cached === undefined && produced !== undefined) runtimeCache = { code, data: produced };
+      runtime.cached ??= produced;
       script.runSync(this.#context, { timeout: timeoutMs, release: true });
-      const runtime = this.#context.global.getSync("__xcore_runtime", { reference: true });
-      this.#receive = runtime.getSync("receive", { reference: true });
-      this.#drain = runtime.getSync("drain", { reference: true });
-      runtime.release();
+      const entries = this.#context.global.getSync("__xcore_runtime", { reference: true });
+      this.#receive = entries.getSync("receive", { reference: true });
+      this.#drain = entries.getSync("drain", { reference: true });
+      entries.release();
       this.#context.global.deleteSync("__xcore_runtime");
     });
   }

@@ -3,7 +3,7 @@ import { encodeBatch, recordEnds } from "../../../wire/records.ts";
 import { encodeGuestMessage } from "../../../wire/messages.ts";
 import { maxOutboxLength } from "../bounds.ts";
 import type { Ending, OpenOrder, StatsLine } from "../frames.ts";
-import { GuestIsolate, IsolateFault } from "./isolate.ts";
+import { GuestIsolate, IsolateFault, type GuestRuntime } from "./isolate.ts";
 import type { Progress } from "./progress.ts";
 
 export interface ResidentEvents {
@@ -41,7 +41,7 @@ export class Resident {
   }
 
   /** Runs the runtime, takes the boot record in and runs the plugin's top level. A plugin that throws answers as call 0 would. */
-  boot(order: OpenOrder, runtime: string): void {
+  boot(order: OpenOrder, runtime: GuestRuntime): void {
     this.#stretch(() => {
       this.#isolate.installRuntime(runtime, order.bootMs);
       // The seed goes in first: a plugin's top level may already ask for random bytes. The record is answered once it has run.

@@ -3,6 +3,7 @@ import { protocolVersion } from "../../../wire/protocol.ts";
 import type { FrameLink } from "../frame-link.ts";
 import { frameKinds, type Frame, type Hello, type OpenOrder, type Ready } from "../frames.ts";
 import type { Progress } from "./progress.ts";
+import { GuestRuntime } from "./isolate.ts";
 import { Resident } from "./resident.ts";
 
 // Answers that have waited this long while other isolates worked are written before the next one is entered.
@@ -20,7 +21,7 @@ export class Station {
   readonly #options: StationOptions;
   readonly #residents = new Map<number, Resident>();
   readonly #changed = new Set<number>();
-  #runtime = "";
+  #runtime: GuestRuntime | undefined;
   #unsentSince = 0;
   #flushing = false;
   #statsAt = 0;
@@ -45,7 +46,8 @@ export class Station {
   #onFrame(frame: Frame): void {
     switch (frame.kind) {
       case frameKinds.hello: {
-        this.#runtime = (JSON.parse(frame.payload) as Hello).runtime;
+        const { runtime, parts } = JSON.parse(frame.payload) as Hello;
+        this.#runtime = new GuestRuntime(runtime, parts);
         const ready: Ready = { protocol: protocolVersion };
         this.#send(frameKinds.ready, 0, JSON.stringify(ready));
         return;
@@ -93,7 +95,8 @@ export class Station {
       onCatastrophe: (message) => this.#options.die(message),
     });
     this.#residents.set(id, resident);
-    resident.boot(order, this.#runtime);
+    if (this.#runtime === undefined) this.#options.die("an isolate was ordered before the runtime came");
+    else resident.boot(order, this.#runtime);
   }
 
   #send(kind: number, sandbox: number, payload: string): void {
