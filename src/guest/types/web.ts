@@ -5,7 +5,14 @@ export type * from "./events.ts";
 export type * from "./crypto.ts";
 
 declare global {
-  type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | ReadableStream<Uint8Array>;
+  type BodyInit =
+    | string
+    | ArrayBuffer
+    | ArrayBufferView
+    | Blob
+    | FormData
+    | URLSearchParams
+    | ReadableStream<Uint8Array>;
   type HeadersInit = Headers | Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
   type RequestInfo = Request | string;
 
@@ -28,7 +35,8 @@ declare global {
     readonly bodyUsed: boolean;
     arrayBuffer(): Promise<ArrayBuffer>;
     bytes(): Promise<Uint8Array<ArrayBuffer>>;
-    /** Urlencoded forms only. */
+    blob(): Promise<Blob>;
+    /** Of a urlencoded or a multipart body. */
     formData(): Promise<FormData>;
     // oxlint-disable-next-line typescript/no-explicit-any -- as in every editor's own declaration: the author says what it is
     json(): Promise<any>;
@@ -75,17 +83,51 @@ declare global {
     error(): Response;
   };
 
-  interface FormData extends Iterable<[string, string]> {
-    append(name: string, value: string): void;
+  interface BlobPropertyBag {
+    type?: string;
+    endings?: "transparent" | "native";
+  }
+  type BlobPart = string | ArrayBuffer | ArrayBufferView | Blob;
+  interface Blob {
+    readonly size: number;
+    readonly type: string;
+    arrayBuffer(): Promise<ArrayBuffer>;
+    bytes(): Promise<Uint8Array<ArrayBuffer>>;
+    slice(start?: number, end?: number, type?: string): Blob;
+    stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
+    text(): Promise<string>;
+  }
+  var Blob: { new (parts?: Iterable<BlobPart>, options?: BlobPropertyBag): Blob; prototype: Blob };
+
+  interface File extends Blob {
+    readonly name: string;
+    readonly lastModified: number;
+    readonly webkitRelativePath: string;
+  }
+  var File: {
+    new (
+      parts: Iterable<BlobPart>,
+      name: string,
+      options?: BlobPropertyBag & { lastModified?: number },
+    ): File;
+    prototype: File;
+  };
+
+  type FormDataEntryValue = string | File;
+  interface FormData extends Iterable<[string, FormDataEntryValue]> {
+    append(name: string, value: string | Blob, filename?: string): void;
     delete(name: string): void;
-    get(name: string): string | null;
-    getAll(name: string): string[];
+    get(name: string): FormDataEntryValue | null;
+    getAll(name: string): FormDataEntryValue[];
     has(name: string): boolean;
-    set(name: string, value: string): void;
-    forEach(callback: (value: string, name: string, form: FormData) => void, self?: unknown): void;
-    entries(): IterableIterator<[string, string]>;
+    set(name: string, value: string | Blob, filename?: string): void;
+    forEach(
+      callback: (value: FormDataEntryValue, name: string, form: FormData) => void,
+      self?: unknown,
+    ): void;
+    entries(): IterableIterator<[string, FormDataEntryValue]>;
     keys(): IterableIterator<string>;
-    values(): IterableIterator<string>;
+    values(): IterableIterator<FormDataEntryValue>;
   }
   var FormData: { new (): FormData; prototype: FormData };
 

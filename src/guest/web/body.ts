@@ -10,8 +10,10 @@ import {
   latin1FromBytes,
   textFromWire,
 } from "./bytes.ts";
-import { parseForm } from "./form.ts";
+import { Blob, bytesOf, isBlob } from "./blob.ts";
+import { isFormData, parseForm, type FormData } from "./form.ts";
 import type { Headers } from "./headers.ts";
+import { writeMultipart } from "./multipart.ts";
 
 /** A body as the wire carries it. */
 export interface WireBody {
@@ -68,7 +70,11 @@ export abstract class Body {
   }
 
   async formData(): Promise<FormData> {
-    return parseForm(this.headers.get("content-type") ?? "", await this.text());
+    return parseForm(this.headers.get("content-type") ?? "", await takeBody(this));
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await this.bytes()], { type: this.headers.get("content-type") ?? "" });
   }
 
   #use(): Source {
@@ -124,6 +130,14 @@ export function extractBody(given: unknown): { source: Source; type: string | un
   const bytes = copyOfBytes(given);
   if (bytes !== undefined) {
     return { source: { text: latin1FromBytes(bytes), encoding: "latin1" }, type: undefined };
+  }
+  if (isBlob(given)) {
+    const text = latin1FromBytes(bytesOf(given));
+    return { source: { text, encoding: "latin1" }, type: given.type === "" ? undefined : given.type };
+  }
+  if (typeof given === "object" && isFormData(given)) {
+    const { text, type } = writeMultipart(given);
+    return { source: { text, encoding: "latin1" }, type };
   }
   if (isStream(given)) return { source: wholeBody(given) ?? given, type: undefined };
   const type = isUrlSearchParams(given)

@@ -1,23 +1,35 @@
-// FormData with text entries, and the urlencoded bodies it is read from. Files would need Blob, which does not exist inside.
-export class FormData {
-  #entries: [string, string][] = [];
+// FormData, and the bodies it is read from. https://xhr.spec.whatwg.org/#interface-formdata
+import { asFile, isBlob, type Blob, type File } from "./blob.ts";
+import type { WireBody } from "./body.ts";
+import { bytesFromWire, textFromWire } from "./bytes.ts";
+import { readMultipart } from "./multipart.ts";
 
-  append(name: string, value: string): void {
-    this.#entries.push([String(name), String(value)]);
+type Entry = [string, string | File];
+
+export class FormData {
+  #entries: Entry[] = [];
+
+  /** Whether it is one, however its prototype was changed. */
+  static isFormData(value: object): value is FormData {
+    return #entries in value;
   }
 
-  set(name: string, value: string): void {
+  append(name: string, value: string | Blob, filename?: string): void {
+    this.#entries.push(entry(name, value, filename));
+  }
+
+  set(name: string, value: string | Blob, filename?: string): void {
     const at = this.#entries.findIndex(([known]) => known === name);
     this.#entries = this.#entries.filter(([known], index) => known !== name || index === at);
-    if (at === -1) this.append(name, value);
-    else this.#entries[at] = [String(name), String(value)];
+    if (at === -1) this.append(name, value, filename);
+    else this.#entries[at] = entry(name, value, filename);
   }
 
-  get(name: string): string | null {
+  get(name: string): string | File | null {
     return this.#entries.find(([known]) => known === name)?.[1] ?? null;
   }
 
-  getAll(name: string): string[] {
+  getAll(name: string): (string | File)[] {
     return this.#entries.filter(([known]) => known === name).map(([, value]) => value);
   }
 
@@ -29,11 +41,11 @@ export class FormData {
     this.#entries = this.#entries.filter(([known]) => known !== name);
   }
 
-  forEach(callback: (value: string, name: string, form: FormData) => void, self?: unknown): void {
+  forEach(callback: (value: string | File, name: string, form: FormData) => void, self?: unknown): void {
     for (const [name, value] of this) callback.call(self, value, name, this);
   }
 
-  *entries(): IterableIterator<[string, string]> {
+  *entries(): IterableIterator<Entry> {
     for (const [name, value] of this.#entries) yield [name, value];
   }
 
@@ -41,11 +53,11 @@ export class FormData {
     for (const [name] of this.#entries) yield name;
   }
 
-  *values(): IterableIterator<string> {
+  *values(): IterableIterator<string | File> {
     for (const [, value] of this.#entries) yield value;
   }
 
-  [Symbol.iterator](): IterableIterator<[string, string]> {
+  [Symbol.iterator](): IterableIterator<Entry> {
     return this.entries();
   }
 
@@ -54,15 +66,26 @@ export class FormData {
   }
 }
 
-export function parseForm(contentType: string, text: string): FormData {
+export const { isFormData } = FormData;
+Reflect.deleteProperty(FormData, "isFormData");
+
+function entry(name: string, value: string | Blob, filename: string | undefined): Entry {
+  return [
+    String(name),
+    isBlob(value) ? asFile(value, filename === undefined ? undefined : String(filename)) : String(value),
+  ];
+}
+
+/** The form in a body of that content type. Throws a `TypeError` when it is none. */
+export function parseForm(contentType: string, { text, encoding }: WireBody): FormData {
   const type = contentType.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/x-www-form-urlencoded") {
-    throw new TypeError(
-      `formData: inside a plugin only application/x-www-form-urlencoded can be read, not '${type ?? ""}'`,
-    );
-  }
   const form = new FormData();
-  for (const [name, value] of parsePairs(text)) form.append(name, value);
+  if (type === "application/x-www-form-urlencoded") {
+    for (const [name, value] of parsePairs(textFromWire(text, encoding))) form.append(name, value);
+  } else if (type === "multipart/form-data") {
+    for (const [name, value] of readMultipart(contentType, bytesFromWire(text, encoding)))
+      form.append(name, value);
+  } else throw new TypeError(`formData: '${type ?? ""}' is the type of no form`);
   return form;
 }
 

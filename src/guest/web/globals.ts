@@ -1,6 +1,7 @@
 // Puts the web's globals in their places. What is large or rarely needed is loaded when somebody first touches it.
 import type { HostLink } from "../host-link.ts";
 import { AbortController, AbortSignal } from "./abort.ts";
+import { Blob, File } from "./blob.ts";
 import { makeConsole } from "./console.ts";
 import { makeCrypto } from "./crypto.ts";
 import { CryptoKey } from "./subtle/key.ts";
@@ -32,10 +33,12 @@ export function installGlobals(runtime: Machinery): void {
   define({
     AbortController,
     AbortSignal,
+    Blob,
     CryptoKey,
     DOMException,
     Event,
     EventTarget,
+    File,
     FormData,
     Headers,
     Request,

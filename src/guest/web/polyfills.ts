@@ -24,6 +24,22 @@ export function loadStreams(): Readonly<Record<string, unknown>> {
   return require("web-streams-polyfill") as Readonly<Record<string, unknown>>;
 }
 
+/** One part of a multipart body. */
+export interface MultipartPart {
+  name: string | undefined;
+  filename: string | undefined;
+  mediaType: string | undefined;
+  bytes: Uint8Array;
+}
+
+export function loadMultipart(): (
+  body: Uint8Array,
+  options: { boundary: string; maxParts: number; maxFileSize: number; maxTotalSize: number },
+) => Iterable<MultipartPart> {
+  return (require("@remix-run/multipart-parser") as { parseMultipart: ReturnType<typeof loadMultipart> })
+    .parseMultipart;
+}
+
 export interface Generator {
   randomBytes(length: number): Uint8Array<ArrayBuffer>;
 }
