@@ -12,11 +12,15 @@ export interface Verdict {
 
 const allowed = { heapMb: 1, coreMb: 1, hostsMb: 1, descriptors: 0.5, threads: 0.5, timers: 0.5 } as const;
 
-/** The first sample is taken when everything has been in use once; it counts. */
+// What grows at first and then no more is no leak: allocators and caches have found their size by then.
+const warmUpShare = 0.2;
+
+/** Over the samples behind the first fifth. */
 export function verdictOf(samples: readonly Sample[]): Verdict[] {
+  const settled = samples.slice(Math.floor(samples.length * warmUpShare));
   return Object.entries(allowed).map(([key, most]) => {
     const what = key as keyof typeof allowed;
-    const per100Reloads = 100 * slope(samples.map((sample) => [sample.reloads, sample[what]]));
+    const per100Reloads = 100 * slope(settled.map((sample) => [sample.reloads, sample[what]]));
     return { what, per100Reloads, allowed: most, flat: per100Reloads < most };
   });
 }
