@@ -194,6 +194,8 @@ export type Fetch = (input: Request | URL | string, init?: RequestInit) => Promi
 export type GlobalFetch = Permitted<"fetch", Fetch>;
 
 export interface EventDelivery {
+  /** Only of durable ones: the same at every try, an idempotency key. */
+  readonly id?: string;
   readonly name: string;
   readonly payload: Json;
   /** The plugin that published it, or `core`. */

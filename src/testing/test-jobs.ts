@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { JobDescription } from "../wire/guest-calls.ts";
 import type { Json } from "../wire/json.ts";
 import type { Facade, Health, PluginIdentity } from "../core/services/service.ts";
+import { eventJob } from "../core/services/jobs/event-job.ts";
 import { jobsFacade, unknownJob } from "../core/services/jobs/facade.ts";
 import { XcoreError } from "../core/base/error.ts";
 import type { ClaimedRun, JobCounts, JobDesk, JobsService, JobSummary } from "../core/services/jobs/jobs.ts";
@@ -61,7 +62,8 @@ export class TestJobs implements JobsService {
       jobsFacade({
         plugin: plugin.name,
         maxDataBytes,
-        defined: () => this.#defined,
+        now: () => new Date(),
+        defined: () => this.#defined.filter((name) => name !== eventJob),
         add: (job) => {
           const waiting = this.enqueued.find((one) => one.unique !== undefined && one.unique === job.unique);
           if (waiting !== undefined) return Promise.resolve(waiting.id);

@@ -60,6 +60,15 @@ export async function openTestServices(build: Build, options: OpenOptions): Prom
     published.push({ name, payload });
     return Promise.resolve();
   });
+  events.attach({
+    keep: ({ name, payload }) => {
+      published.push({ name, payload });
+      return Promise.resolve();
+    },
+    tenant: (id) => {
+      throw new XcoreError("TENANT_UNKNOWN", `a test has no tenant '${id}'`);
+    },
+  });
   const resources = opening.move();
   return {
     jobs,

@@ -37,6 +37,8 @@ export interface JobRun {
 }
 
 export interface EventDelivery {
+  /** Only of durable ones: the same at every try. */
+  id?: string;
   name: string;
   payload: Json;
   /** The plugin that published it, or `core`. */

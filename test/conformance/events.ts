@@ -27,9 +27,9 @@ export function eventsConformance(
       const exact = collect(["note.created"]);
       const below = collect(["note.*"]);
       const all = collect(["*"]);
-      await events.publish("notes", "note.created", { id: 1 });
-      await events.publish("notes", "note.tag.added", null);
-      await events.publish("core", "user.created", null);
+      await events.publish({ source: "notes", name: "note.created", payload: { id: 1 } });
+      await events.publish({ source: "notes", name: "note.tag.added", payload: null });
+      await events.publish({ source: "core", name: "user.created", payload: null });
       await until(() => all.seen.length === 3);
       assert.deepEqual(exact.seen, [{ name: "note.created", payload: { id: 1 }, source: "notes" }]);
       assert.deepEqual(names(below.seen), ["note.created", "note.tag.added"]);
@@ -40,7 +40,7 @@ export function eventsConformance(
       const below = collect(["note.*"]);
       const all = collect(["*"]);
       for (const published of ["note", "notes.created", "notebook"])
-        await events.publish("x", published, null);
+        await events.publish({ source: "x", name: published, payload: null });
       await until(() => all.seen.length === 3);
       assert.deepEqual(below.seen, []);
       below.undo();
@@ -59,7 +59,7 @@ export function eventsConformance(
         inside -= 1;
       });
       const published = Array.from({ length: 20 }, (_, index) => `step.s${index}`);
-      for (const step of published) await events.publish("x", step, null);
+      for (const step of published) await events.publish({ source: "x", name: step, payload: null });
       await until(() => quick.seen.length === 20);
       assert.ok(slow.length < 20);
       await until(() => slow.length === 20);
@@ -69,13 +69,61 @@ export function eventsConformance(
       quick.undo();
     });
 
+    test("events of one key come one at a time and in order; another key does not wait for them", async () => {
+      const gate = Promise.withResolvers<void>();
+      const seen: string[] = [];
+      const inside = new Map<string, number>();
+      const undo = events.subscribe("keyed", ["k.*"], async ({ name, payload }) => {
+        const key = String(payload);
+        inside.set(key, (inside.get(key) ?? 0) + 1);
+        assert.equal(inside.get(key), 1);
+        if (name === "k.s0" && key === "slow") await gate.promise;
+        else await new Promise((resolve) => setTimeout(resolve, 1));
+        seen.push(`${key} ${name}`);
+        inside.set(key, 0);
+      });
+      for (let step = 0; step < 5; step += 1) {
+        for (const key of ["slow", "quick", undefined]) {
+          const payload = key ?? "none";
+          await events.publish({ source: "x", name: `k.s${step}`, payload, key });
+        }
+      }
+      await until(() => seen.length === 10);
+      assert.ok(seen.every((line) => !line.startsWith("slow")));
+      gate.resolve();
+      await until(() => seen.length === 15);
+      for (const key of ["slow", "quick", "none"]) {
+        const steps = seen.filter((line) => line.startsWith(key)).map((line) => line.slice(-1));
+        assert.deepEqual(steps, ["0", "1", "2", "3", "4"]);
+      }
+      undo();
+    });
+
+    test("a hundred busy keys do not keep a quiet one waiting", async () => {
+      const seen: string[] = [];
+      const undo = events.subscribe("crowd", ["b.*"], async ({ payload }) => {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        seen.push(String(payload));
+      });
+      for (let round = 0; round < 5; round += 1) {
+        for (let key = 0; key < 100; key += 1) {
+          await events.publish({ source: "x", name: "b.c", payload: `busy${key}`, key: `busy${key}` });
+        }
+      }
+      await events.publish({ source: "x", name: "b.c", payload: "quiet", key: "quiet" });
+      await until(() => seen.length === 501);
+      assert.ok(seen.indexOf("quiet") < 250);
+      undo();
+    });
+
     test("a handler that fails or throws loses that event alone", async () => {
       const seen: string[] = [];
       const undo = events.subscribe("shaky", ["x.*"], async (event) => {
         if (event.name === "x.bad") throw new Error("no");
         seen.push(event.name);
       });
-      for (const published of ["x.a", "x.bad", "x.b"]) await events.publish("x", published, null);
+      for (const published of ["x.a", "x.bad", "x.b"])
+        await events.publish({ source: "x", name: published, payload: null });
       await until(() => seen.length === 2);
       assert.deepEqual(seen, ["x.a", "x.b"]);
       undo();
@@ -88,13 +136,14 @@ export function eventsConformance(
         seen.push(event.name);
         await gate.promise;
       });
-      for (const published of ["g.a", "g.b"]) await events.publish("x", published, null);
+      for (const published of ["g.a", "g.b"])
+        await events.publish({ source: "x", name: published, payload: null });
       await until(() => seen.length === 1);
       undo();
       undo();
       gate.resolve();
       const rest = collect(["g.*"]);
-      await events.publish("x", "g.c", null);
+      await events.publish({ source: "x", name: "g.c", payload: null });
       await until(() => rest.seen.length === 1);
       assert.deepEqual(seen, ["g.a"]);
       rest.undo();
@@ -108,9 +157,10 @@ export function eventsConformance(
         seen.push(event.name);
         await gate.promise;
       });
-      await small.publish("x", "q.s0", null);
+      await small.publish({ source: "x", name: "q.s0", payload: null });
       await until(() => seen.length === 1);
-      for (const step of [1, 2, 3, 4]) await small.publish("x", `q.s${step}`, null);
+      for (const step of [1, 2, 3, 4])
+        await small.publish({ source: "x", name: `q.s${step}`, payload: null });
       gate.resolve();
       await until(() => seen.length === 3);
       assert.deepEqual(seen, ["q.s0", "q.s1", "q.s2"]);
@@ -133,9 +183,39 @@ export function eventsConformance(
       await refused({ name: "note..x", payload: null }, "INPUT_INVALID");
       await refused({ name: 5, payload: null }, "INPUT_INVALID");
       await refused(null, "INPUT_INVALID");
+      await refused({ name: "note.created", payload: null, key: 5 }, "INPUT_INVALID");
+      await refused({ name: "note.created", payload: null, durable: "yes" }, "INPUT_INVALID");
+      await refused({ name: "note.created", payload: null, key: "a", durable: true }, "INPUT_INVALID");
       await refused({ name: "note.created", payload: "x".repeat(70_000) }, "QUOTA_EXCEEDED");
       assert.equal(all.seen.length, 1);
       all.undo();
+    });
+
+    test("a durable event is not delivered but kept, with an id, by whoever keeps it", async () => {
+      await using own = await open();
+      const all: EventDelivery[] = [];
+      own.subscribe("reader", ["*"], async (event) => void all.push(event));
+      const facade = await own.forPlugin(
+        identity("notes", { events: { publish: ["note.*"], subscribe: [] } }),
+      );
+      const args = { name: "note.created", payload: { id: 1 }, durable: true };
+      await assert.rejects(hostCall(facade, "events.publish", args), { code: "SERVICE_UNAVAILABLE" });
+      const kept: EventDelivery[] = [];
+      own.attach({
+        keep: (event) => {
+          kept.push(event);
+          return Promise.resolve();
+        },
+        tenant: () => assert.fail("no tenant is named"),
+      });
+      await hostCall(facade, "events.publish", args);
+      await hostCall(facade, "events.publish", { ...args, durable: false });
+      await until(() => all.length === 1);
+      const [{ id = "", ...rest } = {}] = kept;
+      assert.match(id, /^[0-9a-f-]{36}$/);
+      assert.deepEqual(rest, { name: "note.created", payload: { id: 1 }, source: "notes" });
+      assert.equal(kept.length, 1);
+      assert.equal("id" in (all[0] ?? {}), false);
     });
 
     test("a pattern that is none is refused, naming plugin and pattern", () => {
@@ -145,6 +225,9 @@ export function eventsConformance(
           message: new RegExp(`plugin 'notes'.*no name or pattern`),
         });
       }
+      assert.throws(() => events.subscribe("notes", ["note.**"], () => Promise.resolve()), {
+        hint: "Write note.*: a * at the end stands for all that follows; there is no **.",
+      });
     });
   });
 }

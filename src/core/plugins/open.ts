@@ -1,6 +1,7 @@
 // Makes the registry of a server out of its parts: catalog, lock, bundlers, grants.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { packageVersion } from "../base/package-root.ts";
 import type { Config } from "../config/config.ts";
@@ -11,11 +12,13 @@ import type { ServiceRegistry } from "../services/registry.ts";
 import { buildPlugin, type Build } from "./build.ts";
 import { readCatalog, type CatalogEntry } from "./catalog.ts";
 import { checkDependencies } from "./dependencies.ts";
+import { keepEvent } from "./durable-events.ts";
 import { installedPlugins } from "./installed.ts";
 import { verifiedEntry, verifyBundle } from "./installer/verify.ts";
 import { actionCalls, secretCalls } from "./own-calls.ts";
 import { noteBreaks } from "./note-breaks.ts";
 import { pluginTypes } from "./plugin-types.ts";
+import { Probation } from "./probation.ts";
 import { PluginRegistry } from "./registry.ts";
 import { readManifest } from "./read-manifest.ts";
 import type { TenantSources } from "./tenant-gate.ts";
@@ -31,6 +34,10 @@ export interface OpenPluginsOptions {
   migrate(build: Build): Promise<void>;
   /** Undefined: the server has no tenants. */
   tenants?: TenantSources | undefined;
+  /** Brings back what ran before a revision that failed its first minute. */
+  goBack(plugin: string, folder: string, reason: XcoreError): Promise<void>;
+  /** How long that minute is. */
+  probationMs: number;
   /** Keep plugin-env.d.ts of the workspace's own plugins in step with their manifests. */
   writeTypes: boolean;
 }
@@ -59,8 +66,10 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     bundlers.set(key, made);
     return made;
   };
+  const probation = new Probation({ ms: options.probationMs, goBack: options.goBack, logger });
   const registry: PluginRegistry = new PluginRegistry({
     logger,
+    probation,
     enabled: (name) => options.config().plugins[name]?.enabled ?? true,
     catalog: async () => {
       const config = options.config();
@@ -111,6 +120,8 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
         await options.tenants?.prepareAll(build);
       },
       group: (build) => groupOf(build, options.config()),
+      instead: (plugin, fault) => probation.failed(plugin.name, fault),
+      isWatched: (plugin) => probation.has(plugin.name),
       replaced: (plugin, before) => {
         registry.circuits.forget(plugin.name);
         noteBreaks({ plugin, before, others: registry.list(), logger });
@@ -123,9 +134,17 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     const version = plugin.current?.build.manifest.version ?? plugin.entry.manifest?.version ?? "0.0.0";
     return { version, ready: plugin.current !== undefined };
   };
+  services.events.attach({
+    keep: (event, tenant) => keepEvent(event, tenant, { plugins: registry.list(), jobs: services.jobs }),
+    tenant: (id) => {
+      if (options.tenants !== undefined) return options.tenants.forCall(id);
+      throw new XcoreError("TENANT_UNKNOWN", `this server has no tenant '${id}': it has none`);
+    },
+  });
   return {
     registry,
     async [Symbol.asyncDispose]() {
+      probation[Symbol.dispose]();
       await Promise.all([...bundlers.values()].map((bundler) => bundler.dispose()));
     },
   };

@@ -5,6 +5,8 @@ import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import { redactor } from "../base/redact.ts";
+import { secretOptions } from "../config/secret-options.ts";
 import type { CallTenant } from "../base/tenant.ts";
 import type {
   CallOptions,
@@ -15,9 +17,11 @@ import type {
 } from "../sandbox/sandbox.ts";
 import type { EventsService } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
+import { eventJob } from "../services/jobs/event-job.ts";
 import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
 import type { Build } from "./build.ts";
+import { eventJobs, keptEvent } from "./durable-events.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
 import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
 
@@ -78,6 +82,7 @@ export class Revision {
     const gate = sources.tenants && new TenantGate(build, sources.tenants);
     const grants = undo.use(await openGrants(identity, sources.grants, gate));
     const logger = sources.logger.child({ plugin: identity.name });
+    const redact = redactor({ ...secretOptions(build.config), ...build.secrets });
     const sandbox = await sources.sandboxes.open({
       label: build.label,
       ...(build.trusted ? { trusted: join(build.entry.folder, build.manifest.entry) } : {}),
@@ -94,7 +99,8 @@ export class Revision {
       },
       onHostCall: (call) => grants.handle(call),
       onLog: ({ level, message, fields, origin }) =>
-        logger[level]({ guest: fields, tenant: origin?.tenant?.id }, message),
+        logger[level]({ guest: redact.data(fields), tenant: origin?.tenant?.id }, redact.text(message)),
+      redact: redact.text,
       onEnd: options.onEnd,
     });
     undo.defer(() => sandbox.close());
@@ -109,10 +115,9 @@ export class Revision {
   async mount(): Promise<void> {
     const { name } = this.build.manifest;
     const { description } = this.sandbox;
-    if (this.build.permissions.jobs) {
-      const unbind = await this.#sources
-        .jobs()
-        .bind(name, description.jobs, (job, signal) => this.#runJob(job, signal));
+    const jobs = { ...description.jobs, ...eventJobs(description.events) };
+    if (this.build.permissions.jobs || Object.keys(jobs).length > 0) {
+      const unbind = await this.#sources.jobs().bind(name, jobs, (job, signal) => this.#runJob(job, signal));
       this.#mounts.defer(unbind);
     }
     if (description.events.length > 0) {
@@ -145,12 +150,12 @@ export class Revision {
     this.sandbox.endStreams();
   }
 
-  async deliver({ name, payload, source }: EventDelivery, tenant?: CallTenant): Promise<void> {
+  /** A live one. */
+  async deliver(event: EventDelivery, tenant?: CallTenant): Promise<void> {
     if (tenant?.reaches(this.build.manifest.name) === false) return;
     tenant?.assertActive();
-    const event: Json = { name, payload, source };
     const { timeoutMs } = this.build.limits;
-    await this.#track(this.sandbox.call("event", name, event, { timeoutMs, origin: { tenant } }));
+    await this.#event(event, { timeoutMs, origin: { tenant } });
   }
 
   action(name: string, input: Json, options: CallOptions): Promise<Json> {
@@ -251,6 +256,10 @@ export class Revision {
     if (published !== undefined) throw undeclared("events.publish", `publishes '${published}'`);
   }
 
+  #event(event: EventDelivery, options: CallOptions): Promise<Json> {
+    return this.#track(this.sandbox.call("event", event.name, { ...event }, options));
+  }
+
   async #runJob(job: ClaimedRun, signal: AbortSignal): Promise<Json> {
     const { tenants, jobs } = this.#sources;
     const plugin = this.build.manifest.name;
@@ -260,6 +269,10 @@ export class Revision {
       return null;
     }
     const origin = originOfRun(plugin, job.tenant, tenants);
+    if (job.name === eventJob) {
+      const event = keptEvent(job.data);
+      return this.#event(event, { timeoutMs: this.build.limits.timeoutMs, signal, origin });
+    }
     const payload: Json = { id: job.id, name: job.name, data: job.data, attempt: job.attempt, key: job.key };
     const options = { timeoutMs: jobTimeoutMs, signal, origin };
     return this.#track(this.sandbox.call("job", job.name, payload, options));

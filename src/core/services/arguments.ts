@@ -59,6 +59,13 @@ export class Arguments {
     throw this.fault(name, `a whole number from ${least} to ${most}`);
   }
 
+  optionalBoolean(name: string): boolean | undefined {
+    const found = this.#own(name);
+    if (found === undefined || found === null) return undefined;
+    if (typeof found === "boolean") return found;
+    throw this.fault(name, "true or false");
+  }
+
   number(name: string, least: number, most: number): number {
     const found = this.#own(name);
     if (typeof found === "number" && found >= least && found <= most) return found;

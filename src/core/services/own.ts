@@ -53,7 +53,7 @@ const common = ["check", "forPlugin"];
 const special: Readonly<Record<string, readonly string[]>> = {
   database: ["provision", "hasPlugin", "removePlugin"],
   jobs: ["validate", "bind", "unschedule", "start", "drain", "counts", "list", "enqueue", "desk"],
-  events: ["subscribe", "publish"],
+  events: ["subscribe", "publish", "attach"],
 };
 
 /** Throws when plugins reach this service and it does not keep tenants apart. */

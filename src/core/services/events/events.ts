@@ -1,14 +1,31 @@
 // The events service as the rest of the core sees it.
 import type { EventDelivery } from "../../../wire/guest-calls.ts";
-import type { Json } from "../../../wire/json.ts";
 import type { CallTenant } from "../../base/tenant.ts";
 import type { Service } from "../service.ts";
 
 export type Deliver = (event: EventDelivery, tenant: CallTenant | undefined) => Promise<void>;
 
+export interface PublishedEvent extends EventDelivery {
+  /** Deliveries of one key to one subscriber are one at a time and in order; without one the empty key. */
+  readonly key?: string | undefined;
+}
+
+/** What the floors above give the service once they are there. */
+export interface EventsAbove {
+  /** Keeps a durable event for every plugin that handles it; resolves when it is stored. */
+  keep(event: EventDelivery, tenant: CallTenant | undefined): Promise<void>;
+  /** The tenant another node has named; throws `TENANT_UNKNOWN`. */
+  tenant(id: string): CallTenant;
+}
+
 export interface EventsService extends Service {
-  /** Delivers live, at most once, in order of publishing per subscriber. Returns the undo. */
+  /** Delivers live, at most once, those of one key in order of publishing. Returns the undo. */
   subscribe(plugin: string, patterns: readonly string[], deliver: Deliver): () => void;
-  /** `tenant`: whose call published it; it is delivered on behalf of that tenant. */
-  publish(source: string, name: string, payload: Json, tenant?: CallTenant): Promise<void>;
+  /**
+   * Live: to the subscribers of this node and, if the provider reaches them, of the others. Resolves before anybody has handled it.
+   * `tenant`: whose call published it; it is delivered on behalf of that tenant.
+   */
+  publish(event: PublishedEvent, tenant?: CallTenant): Promise<void>;
+  /** Called once, before the first plugin is loaded. Until then durable events are refused. */
+  attach(above: EventsAbove): void;
 }

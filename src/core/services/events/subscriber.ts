@@ -1,9 +1,10 @@
-// One subscriber's queue: deliveries one at a time, in order, and no more waiting than a cap.
+// One subscriber's queue: deliveries of one key one at a time and in order, those of several keys side by side, and no more
+// waiting than a cap.
 import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import type { CallTenant } from "../../base/tenant.ts";
-import type { Deliver } from "./events.ts";
+import type { Deliver, PublishedEvent } from "./events.ts";
 import { matchesAny } from "./pattern.ts";
 
 export interface SubscriberOptions {
@@ -21,11 +22,17 @@ interface Waiting {
 }
 
 const logEveryMs = 10_000;
+/** Keys that are delivered at the same time. */
+const maxAtOnce = 16;
 
 export class Subscriber {
   readonly #options: SubscriberOptions;
-  readonly #waiting: Waiting[] = [];
-  #delivering = false;
+  /** By tenant and key; a lane is here as long as something of it waits or is delivered. */
+  readonly #lanes = new Map<string, Waiting[]>();
+  /** Lanes whose turn it is, the next one first. */
+  readonly #ready: string[] = [];
+  #atOnce = 0;
+  #waiting = 0;
   #ended = false;
   #dropped = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
@@ -38,36 +45,64 @@ export class Subscriber {
     return this.#dropped;
   }
 
-  offer(event: EventDelivery, tenant: CallTenant | undefined): void {
+  offer({ key = "", ...event }: PublishedEvent, tenant: CallTenant | undefined): void {
     if (this.#ended || !matchesAny(this.#options.patterns, event.name)) return;
-    if (this.#waiting.length >= this.#options.maxQueue) {
+    if (this.#waiting >= this.#options.maxQueue) {
       this.#drop(event);
       return;
     }
-    this.#waiting.push({ event, tenant });
-    if (!this.#delivering) void this.#run();
+    this.#waiting += 1;
+    const name = `${tenant?.id ?? ""}\n${key}`;
+    const lane = this.#lanes.get(name);
+    if (lane !== undefined) {
+      lane.push({ event, tenant });
+      return;
+    }
+    this.#lanes.set(name, [{ event, tenant }]);
+    this.#ready.push(name);
+    this.#fill();
   }
 
   end(): void {
     this.#ended = true;
-    this.#waiting.length = 0;
+    this.#waiting = 0;
+    this.#lanes.clear();
+    this.#ready.length = 0;
   }
 
-  async #run(): Promise<void> {
-    this.#delivering = true;
-    const { plugin, deliver, logger } = this.#options;
+  #fill(): void {
+    while (this.#atOnce < maxAtOnce) {
+      const name = this.#ready.shift();
+      if (name === undefined) return;
+      this.#atOnce += 1;
+      void this.#deliverNext(name);
+    }
+  }
+
+  /** One of the lane, then it goes to the end of the queue: a busy key holds up no other. */
+  async #deliverNext(name: string): Promise<void> {
     // The publisher goes on first: nobody's next step depends on a listener.
     await Promise.resolve();
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const { event, tenant } = next;
-      try {
-        await deliver(event, tenant);
-      } catch (error) {
-        const fields = { plugin, event: event.name, tenant: tenant?.id, error: messageOf(error) };
-        logger.warn(fields, "an event handler failed");
-      }
+    const lane = this.#lanes.get(name);
+    const next = lane?.shift();
+    if (next !== undefined) {
+      this.#waiting -= 1;
+      await this.#deliver(next);
+      if (lane?.length === 0) this.#lanes.delete(name);
+      else if (!this.#ended) this.#ready.push(name);
     }
-    this.#delivering = false;
+    this.#atOnce -= 1;
+    this.#fill();
+  }
+
+  async #deliver({ event, tenant }: Waiting): Promise<void> {
+    const { plugin, deliver, logger } = this.#options;
+    try {
+      await deliver(event, tenant);
+    } catch (error) {
+      const fields = { plugin, event: event.name, tenant: tenant?.id, error: messageOf(error) };
+      logger.warn(fields, "an event handler failed");
+    }
   }
 
   #drop(event: EventDelivery): void {

@@ -15,6 +15,7 @@ import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
 import { DatabaseClock } from "./database-clock.ts";
 import { jobDesk } from "./desk.ts";
 import { DeskStore } from "./desk-store.ts";
+import { eventJob } from "./event-job.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
 import { pruneHistory, type Keep } from "./history.ts";
 import type { ClaimedRun, JobCounts, JobDesk, JobsService, JobState, JobSummary } from "./jobs.ts";
@@ -189,7 +190,8 @@ class AgendaJobs implements JobsService {
 
   async enqueue(plugin: string, name: string, data: Json, tenant?: CallTenant): Promise<string> {
     const defined = this.#definedBy(plugin);
-    if (!defined.includes(name)) throw unknownJob(plugin, name, defined);
+    // An event is kept for a plugin that is away as well.
+    if (name !== eventJob && !defined.includes(name)) throw unknownJob(plugin, name, defined);
     const bytes = Buffer.byteLength(JSON.stringify(data ?? null));
     const { maxDataBytes } = this.#settings;
     if (bytes > maxDataBytes) {
@@ -229,7 +231,7 @@ class AgendaJobs implements JobsService {
         plugin,
         maxDataBytes: this.#settings.maxDataBytes,
         now: () => this.#settings.clock.now(),
-        defined: () => this.#definedBy(plugin),
+        defined: () => this.#definedBy(plugin).filter((name) => name !== eventJob),
         add: (job, tenant) => this.#add({ plugin, tenant }, job),
         cancel: (id, tenant) => this.#cancel({ plugin, tenant: tenant?.id }, id),
         progress: (id, told, tenant) =>

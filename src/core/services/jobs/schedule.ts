@@ -3,6 +3,7 @@ import { CronExpressionParser } from "cron-parser";
 import type { JobDescription } from "../../../wire/guest-calls.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import { nearest, suggestion } from "../../base/nearest.ts";
+import { eventJob } from "./event-job.ts";
 import { parseBackoff, type Backoff } from "./backoff.ts";
 import { parseInterval } from "./interval.ts";
 
@@ -48,7 +49,7 @@ export function firstRun({ interval, timezone }: Schedule, now: Date): Date {
 }
 
 function planOf(name: string, description: JobDescription): JobPlan {
-  if (!jobName.test(name)) {
+  if (name !== eventJob && !jobName.test(name)) {
     throw new TypeError(
       "a job's name is letters, digits, _ and -, begins with a letter and has at most 64 characters",
     );

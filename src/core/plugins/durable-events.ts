@@ -1,0 +1,47 @@
+// Durable events are jobs of the plugins that handle them: kept, tried again, and dead letters in the end.
+import type { EventDelivery, JobDescription } from "../../wire/guest-calls.ts";
+import type { Json } from "../../wire/json.ts";
+import { XcoreError } from "../base/error.ts";
+import type { CallTenant } from "../base/tenant.ts";
+import { matchesAny } from "../services/events/pattern.ts";
+import { eventJob } from "../services/jobs/event-job.ts";
+import type { JobsService } from "../services/jobs/jobs.ts";
+import type { Plugin } from "./plugin.ts";
+
+const delivery: JobDescription = { retries: 5, concurrency: 10 };
+
+/** The jobs a revision binds beside those it defines. */
+export function eventJobs(events: readonly string[]): Readonly<Record<string, JobDescription>> {
+  return events.length === 0 ? {} : { [eventJob]: delivery };
+}
+
+/**
+ * Stores the event once for each plugin that handles it, also for one that is away for the moment. Rejects when one of
+ * them can't be stored; the others may have been.
+ */
+export async function keepEvent(
+  event: EventDelivery,
+  tenant: CallTenant | undefined,
+  sources: { plugins: readonly Plugin[]; jobs: JobsService },
+): Promise<void> {
+  const handlers = sources.plugins.filter(
+    (plugin) => tenant?.reaches(plugin.name) !== false && matchesAny(patternsOf(plugin), event.name),
+  );
+  await Promise.all(handlers.map(({ name }) => sources.jobs.enqueue(name, eventJob, { ...event }, tenant)));
+}
+
+/** What was kept, read back. */
+export function keptEvent(data: Json): EventDelivery {
+  const { id, name, payload, source } = (data ?? {}) as Partial<Record<keyof EventDelivery, Json>>;
+  if (typeof id === "string" && typeof name === "string" && typeof source === "string") {
+    return { id, name, payload: payload ?? null, source };
+  }
+  throw new XcoreError("INPUT_INVALID", "the job holds no event", {
+    hint: "Events are published by plugins; a job of this name is not for running by hand.",
+  });
+}
+
+/** What it handled last, or may handle as soon as it is there. */
+function patternsOf({ declared, entry }: Plugin): readonly string[] {
+  return declared?.events ?? entry.manifest?.permissions.events.subscribe ?? [];
+}

@@ -1,0 +1,150 @@
+// Events between plugins of one server: payloads held to their schema, durable ones through the job queue, gone with the plugin.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { JobSummary } from "../../src/core/services/jobs/jobs.ts";
+import {
+  openTestCore,
+  pluginFiles,
+  testWorkspace,
+  until,
+  type TestCore,
+  type TestWorkspace,
+} from "../support/workspace.ts";
+
+const publisher = `export default definePlugin({
+  publishes: { "order.placed": { type: "object", required: ["id"], properties: { id: { type: "integer" } } } },
+  routes: {
+    "POST /:name": async (request, { events, params, query }: any) => {
+      const durable = query.durable === "1";
+      await events.publish(params.name, await request.json(), durable ? { durable } : undefined);
+    },
+  },
+});`;
+
+const handler = `
+  const failed = new Set<string>();
+  export default definePlugin({
+    events: {
+      "order.*": (event, { log }) => {
+        if ((event.payload as any)?.fail === true && !failed.has(event.id ?? "")) {
+          failed.add(event.id ?? "");
+          throw new Error("not yet");
+        }
+        log.info("heard", { name: event.name, payload: event.payload, source: event.source, id: event.id ?? null });
+      },
+    },
+  });`;
+
+interface Heard {
+  name: string;
+  payload: { id: number };
+  source: string;
+  id: string | null;
+}
+
+describe("events between plugins", () => {
+  let workspace: TestWorkspace;
+  let server: TestCore;
+
+  const heard = (id: number): Heard[] =>
+    server.log
+      .filter(({ message }) => message === "heard")
+      .map(({ fields }) => fields["guest"] as Heard)
+      .filter(({ payload }) => payload.id === id);
+  const publish = (name: string, payload: unknown, query = ""): Promise<Response> =>
+    server.get(`/app/shop/${name}${query}`, { method: "POST", body: JSON.stringify(payload) });
+  const admin = async (path: string): Promise<void> => {
+    assert.equal((await server.admin(path, { method: "POST" })).status, 200);
+  };
+
+  before(async () => {
+    workspace = await testWorkspace({
+      ...pluginFiles("shop", publisher, "permissions: { events: { publish: ['order.*'] } }\n"),
+      ...pluginFiles("mail", handler, "permissions: { events: { subscribe: ['order.*'] } }\n"),
+      ...pluginFiles("stock", handler, "permissions: { events: { subscribe: ['order.*'] } }\n"),
+    });
+    server = await openTestCore(workspace);
+  });
+  after(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await workspace?.[Symbol.asyncDispose]();
+  });
+
+  test("a live one reaches each handler once, a payload that does not fit its schema none", async () => {
+    assert.equal((await publish("order.placed", { id: 1 })).status, 204);
+    await until(
+      () => heard(1),
+      (all) => all.length === 2,
+    );
+    assert.deepEqual(heard(1)[0], { name: "order.placed", payload: { id: 1 }, source: "shop", id: null });
+    const refused = await publish("order.placed", { id: "2" });
+    assert.equal(refused.status, 422);
+    assert.match(await refused.text(), /event 'order\.placed': the payload is not valid: \/id/);
+  });
+
+  test("a durable one is tried again where it failed, with the same id, and nowhere else", async () => {
+    assert.equal((await publish("order.paid", { id: 3, fail: true }, "?durable=1")).status, 204);
+    await until(
+      () => heard(3),
+      (all) => all.length === 2,
+    );
+    const ids = new Set(heard(3).map(({ id }) => id));
+    assert.equal(ids.size, 1);
+    assert.match([...ids][0] ?? "", /^[0-9a-f-]{36}$/);
+  });
+
+  test("a durable one waits for a plugin that is away, a live one does not", async () => {
+    await admin("/plugins/mail/unload");
+    assert.equal((await publish("order.paid", { id: 4 })).status, 204);
+    assert.equal((await publish("order.paid", { id: 5 }, "?durable=1")).status, 204);
+    await until(
+      () => heard(5),
+      (all) => all.length === 1,
+    );
+    await admin("/plugins/mail/load");
+    await until(
+      () => heard(5),
+      (all) => all.length === 2,
+    );
+    assert.equal(heard(4).length, 1);
+  });
+
+  test("handlers go with the revision: after a reload without them nothing is delivered", async () => {
+    await workspace.write(
+      "plugins/stock/index.ts",
+      `import { definePlugin } from "xcore/plugin";\nexport default definePlugin({});`,
+    );
+    await admin("/plugins/stock/reload");
+    await publish("order.placed", { id: 6 });
+    await publish("order.paid", { id: 7 }, "?durable=1");
+    await until(
+      () => heard(7),
+      (all) => all.length === 1,
+    );
+    await until(
+      () => heard(6),
+      (all) => all.length === 1,
+    );
+    const jobs = (await (await server.admin("/jobs?plugin=stock")).json()) as JobSummary[];
+    assert.ok(jobs.every(({ state }) => state === "done"));
+  });
+
+  test("no plugin can make an event up for itself", async () => {
+    await workspace.write(
+      "plugins/forger/index.ts",
+      `import { definePlugin } from "xcore/plugin";
+       export default definePlugin({
+         events: { "user.*": (event, { log }) => log.error("forged", { event }) },
+         routes: { "POST /": (request, { jobs }: any) => jobs.enqueue("@event", { id: "1", name: "user.gone", payload: null, source: "core" }) },
+       });`,
+    );
+    await workspace.write(
+      "plugins/forger/plugin.yaml",
+      `name: forger\nversion: 1.0.0\nentry: index.ts\npermissions: { jobs: true, events: { subscribe: ["user.*"] } }\n`,
+    );
+    await admin("/plugins/forger/load");
+    const answer = await server.get("/app/forger/", { method: "POST" });
+    assert.equal(answer.status, 500);
+    assert.equal(((await answer.json()) as { code: string }).code, "JOB_NOT_FOUND");
+  });
+});
