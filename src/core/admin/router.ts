@@ -47,6 +47,7 @@ export function adminMiddleware(options: AdminRouterOptions): Middleware[] {
     name: ctx.params["name"] ?? "",
     action: ctx.params["action"] ?? "",
     input: await jsonBody(ctx),
+    ...tenantIn(ctx),
   }));
   route("get", "/jobs", "job.list", (ctx) => jobFilter(ctx));
   route("get", "/jobs/:id", "job.show", job);
@@ -56,6 +57,7 @@ export function adminMiddleware(options: AdminRouterOptions): Middleware[] {
     plugin: ctx.params["plugin"] ?? "",
     name: ctx.params["name"] ?? "",
     data: await jsonBody(ctx),
+    ...tenantIn(ctx),
   }));
   route("post", "/jobs/:plugin/:name/pause", "job.pause", jobName);
   route("post", "/jobs/:plugin/:name/resume", "job.resume", jobName);
@@ -110,6 +112,12 @@ async function jsonBody(ctx: Context): Promise<Json> {
   } catch (error) {
     throw new XcoreError("INPUT_INVALID", "the body is not JSON", { cause: error });
   }
+}
+
+/** `?tenant=acme`: for whom it is done. */
+function tenantIn(ctx: Context): { tenant?: string } {
+  const { tenant } = ctx.query;
+  return typeof tenant === "string" ? { tenant } : {};
 }
 
 function jobFilter(ctx: Context): Json {

@@ -27,6 +27,9 @@ const ownCodes: ReadonlySet<string> = new Set<Code>([
   "PLUGIN_DEFINITION",
   "QUOTA_EXCEEDED",
   "SERVICE_UNAVAILABLE",
+  "TENANT_MISSING",
+  "TENANT_QUOTA",
+  "TENANT_SUSPENDED",
 ]);
 
 export function guestFailure(
