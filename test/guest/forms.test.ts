@@ -137,8 +137,8 @@ suite("FormData", () => {
       ),
     );
     const read = async (type: string, body: string): Promise<string> => {
-      const options = { headers: ["content-type", type], body, encoding: "latin1" } as const;
-      return (await guest.request("POST", "/", options)).body;
+      const headers = ["content-type", type];
+      return (await guest.request("POST", "/", { headers, body, encoding: "latin1" })).body;
     };
     const type = "multipart/form-data; boundary=b";
     const part = `--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n`;
