@@ -19,6 +19,8 @@ const builtin: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   },
   events: {
     memory: async () => (await import("./events/memory.ts")).memoryEvents,
+    postgres: async () => (await import("./events/postgres.ts")).postgresEvents,
+    redis: async () => (await import("./events/redis.ts")).redisEvents,
   },
 };
 

@@ -1,0 +1,35 @@
+// Events between nodes by Redis.
+import { Type, type Static } from "typebox";
+import type { Provider } from "../service.ts";
+import { openBetweenNodes } from "./between-nodes.ts";
+import { commonOptions, settingsOf } from "./options.ts";
+import { RedisCarrier } from "./redis-carrier.ts";
+
+const options = Type.Object(
+  {
+    ...commonOptions,
+    url: Type.String({
+      pattern: "^rediss?://.+",
+      default: "redis://127.0.0.1:6379",
+      examples: ["redis://127.0.0.1:6379"],
+    }),
+    /** Servers with the same prefix hear each other. */
+    prefix: Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$", default: "xcore", examples: ["shop"] }),
+  },
+  { additionalProperties: false },
+);
+
+export const redisEvents: Provider<Static<typeof options>> = {
+  driver: "redis",
+  options,
+  needs: [],
+  open: ({ options: written, logger }) =>
+    openBetweenNodes({
+      driver: "redis",
+      by: "Redis",
+      ...settingsOf(written),
+      logger,
+      carrier: (events) =>
+        new RedisCarrier({ url: written.url, channel: `${written.prefix}:events` }, events),
+    }),
+};

@@ -1,0 +1,120 @@
+// What every events provider that reaches other nodes must do, whatever carries the events.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { EventDelivery } from "../../src/wire/guest-calls.ts";
+import { XcoreError } from "../../src/core/base/error.ts";
+import type { CallTenant } from "../../src/core/base/tenant.ts";
+import type { EventsService, PublishedEvent } from "../../src/core/services/events/events.ts";
+import type { FaultProxy } from "../support/fault-proxy.ts";
+import { testTenant, until } from "../support/services.ts";
+
+export interface Cluster extends AsyncDisposable {
+  /** A node of this cluster, whose way to the others can be cut at `proxy`. */
+  open(): Promise<EventsService>;
+  proxy: FaultProxy;
+}
+
+export function eventsBetweenNodes(name: string, openCluster: () => Promise<Cluster>): void {
+  describe(`events between nodes: ${name}`, () => {
+    let cluster: Cluster;
+    let one: EventsService;
+    let two: EventsService;
+    before(async () => {
+      cluster = await openCluster();
+      [one, two] = await Promise.all([cluster.open(), cluster.open()]);
+    });
+    after(async () => {
+      await Promise.all([one, two].map((node) => node?.[Symbol.asyncDispose]()));
+      await cluster?.[Symbol.asyncDispose]();
+    });
+
+    const collect = (node: EventsService, pattern: string): { seen: EventDelivery[]; undo: () => void } => {
+      const seen: EventDelivery[] = [];
+      const undo = node.subscribe("reader", [pattern], async (event) => void seen.push(event));
+      return { seen, undo };
+    };
+    const event = (title: string, more: Partial<PublishedEvent> = {}): PublishedEvent => ({
+      source: "notes",
+      name: title,
+      payload: null,
+      ...more,
+    });
+
+    test("each node's handlers get an event exactly once, with payload and source, in order", async () => {
+      const [here, there] = [collect(one, "n.*"), collect(two, "n.*")];
+      const published = Array.from({ length: 200 }, (_, at) => event(`n.s${at}`, { payload: { at } }));
+      for (const each of published) await one.publish(each);
+      await two.publish(event("n.last"));
+      await until(() => here.seen.length >= 201 && there.seen.length >= 201);
+      const fromOne = (seen: readonly EventDelivery[]): readonly EventDelivery[] =>
+        seen.filter((each) => each.name !== "n.last");
+      assert.deepEqual(fromOne(here.seen), published);
+      assert.deepEqual(fromOne(there.seen), published);
+      assert.equal(here.seen.length + there.seen.length, 402);
+      here.undo();
+      there.undo();
+    });
+
+    test("a payload as large as it may be arrives whole, whatever its characters", async () => {
+      const there = collect(two, "large.*");
+      const payload = { text: 'aé漢😀\u0000\n"'.repeat(5000) };
+      await one.publish(event("large.text", { payload }));
+      await one.publish(event("large.empty", { payload: "" }));
+      await until(() => there.seen.length === 2);
+      assert.deepEqual(there.seen[0]?.payload, payload);
+      assert.equal(there.seen[1]?.payload, "");
+      there.undo();
+    });
+
+    test("the tenant goes with it; where it is not known nothing is delivered", async () => {
+      const seen: (string | undefined)[] = [];
+      two.attach({
+        keep: () => assert.fail("nothing durable is published"),
+        tenant: (id): CallTenant => {
+          if (id === "acme") return testTenant(id);
+          throw new XcoreError("TENANT_UNKNOWN", "there is no such tenant");
+        },
+      });
+      const undo = two.subscribe("reader", ["t.*"], async (_, tenant) => void seen.push(tenant?.id));
+      await one.publish(event("t.a"), testTenant("other"));
+      await one.publish(event("t.b"), testTenant("acme"));
+      await one.publish(event("t.c"));
+      await until(() => seen.length === 2);
+      assert.deepEqual(seen, ["acme", undefined]);
+      undo();
+    });
+
+    test("health is a round trip, and says who carries", async () => {
+      const { ok, detail } = await one.check(5000);
+      assert.equal(ok, true);
+      assert.match(detail, new RegExp(`between nodes by ${name}`, "i"));
+    });
+
+    test("a connection whose other end has gone without a word is noticed and made anew", async () => {
+      const there = collect(two, "h.*");
+      cluster.proxy.forget();
+      await until(async () => !(await one.check(200)).ok);
+      await until(async () => (await one.check(1000)).ok && (await two.check(1000)).ok, 30_000);
+      await one.publish(event("h.back"));
+      await until(() => there.seen.length === 1);
+      there.undo();
+    });
+
+    for (const fault of ["refuse", "blackhole"] as const) {
+      test(`a way that is lost (${fault}) is said, harms nobody here, and is found again`, async () => {
+        const [here, there] = [collect(one, "f.*"), collect(two, "f.*")];
+        await cluster.proxy.set({ kind: fault });
+        await until(async () => !(await one.check(200)).ok);
+        await one.publish(event("f.away"));
+        await until(() => here.seen.length === 1);
+        assert.match((await one.check(200)).detail, /events stay on this node/);
+        await cluster.proxy.set({ kind: "pass" });
+        await until(async () => (await one.check(1000)).ok && (await two.check(1000)).ok, 30_000);
+        await one.publish(event("f.back"));
+        await until(() => there.seen.some(({ name: back }) => back === "f.back"));
+        here.undo();
+        there.undo();
+      });
+    }
+  });
+}
