@@ -30,6 +30,7 @@ export const commands: CommandTable = {
   "plugin:call": () => import("./plugin/call.ts"),
   "plugin:diff": () => import("./plugin/diff.ts"),
   "plugin:info": () => import("./plugin/info.ts"),
+  "plugin:inspect": () => import("./plugin/inspect.ts"),
   "plugin:list": () => import("./plugin/list.ts"),
   "plugin:new": () => import("./plugin/new.ts"),
   "plugin:outdated": () => import("./plugin/outdated.ts"),

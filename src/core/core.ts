@@ -1,6 +1,7 @@
 // The composition root: opens floor by floor and closes in reverse. No logic lives here.
 import { mkdir } from "node:fs/promises";
 import { adminMiddleware } from "./admin/router.ts";
+import { Inspections } from "./admin/inspections.ts";
 import { openControlSocket } from "./admin/socket.ts";
 import { LoopLag, statusReport, type ReportSources } from "./admin/status-report.ts";
 import { operationTable } from "./admin/table.ts";
@@ -84,6 +85,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     plugins: registry,
     logger,
   });
+  const inspections = opening.use(new Inspections({ plugins: registry, logger }));
   const meter = new Meter();
   const lag = opening.use(new LoopLag());
   let accepting = true;
@@ -100,6 +102,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   });
   const table = operationTable({
     plugins: registry,
+    inspections,
     jobs: () => services.jobs,
     tenancy,
     status: () => statusReport(report(), lag),

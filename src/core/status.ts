@@ -19,6 +19,8 @@ export interface PluginStatus {
   source: "workspace" | "installed";
   /** It runs in the core's own process, without limits of memory and CPU. */
   trusted: boolean;
+  /** It is open to a debugger, its limits of CPU and time suspended. */
+  inspected: boolean;
   mount: string;
   /** Counts loads of this plugin since the server started; a reload raises it. */
   revision: number;

@@ -105,7 +105,7 @@ function pluginLines(plugins: readonly PluginStatus[], width: number, style: Pai
     plugins.map((plugin) => [
       plugin.name,
       plugin.version,
-      plugin.state,
+      plugin.inspected ? "inspected" : plugin.state,
       plugin.trusted ? "trusted" : `${megabytes(plugin.heapBytes)}/${megabytes(plugin.heapLimitBytes)}M`,
       `${Math.round(plugin.cpu * 100)}%`,
       short(plugin.requestsPerMinute),

@@ -7,6 +7,7 @@ import type { Permissions } from "../config/config.ts";
 import type { JobDetail, JobSchedule, JobState, JobSummary } from "../services/jobs/jobs.ts";
 import type { CircuitStatus } from "../plugins/circuits.ts";
 import type { TenantStatus } from "../services/tenants/tenant.ts";
+import type { InspectorAddress } from "../http/inspector-endpoint.ts";
 import type { PluginStatus, ServiceStatus, StatusReport } from "../status.ts";
 
 export interface PluginInfo extends PluginStatus {
@@ -52,6 +53,9 @@ export interface Operations {
   "plugin.unload": { params: { name: string }; result: PluginStatus };
   "plugin.reload": { params: { name: string }; result: PluginStatus };
   /** `tenant`: for whom; absent: for none. */
+  /** Opens the plugin to a debugger; ends by itself unless it is asked for again within 15 s. Control socket only. */
+  "plugin.inspect": { params: { name: string }; result: InspectorAddress };
+  "plugin.uninspect": { params: { name: string }; result: null };
   "plugin.call": { params: { name: string; action: string; input: Json; tenant?: string }; result: Json };
   /** Reads plugins folder, integration.yaml and xcore.lock again and loads, reloads or unloads what differs. */
   "plugin.sync": { params: Record<string, never>; result: SyncResult };

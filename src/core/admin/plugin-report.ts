@@ -16,6 +16,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
     reason: reason === undefined ? null : { code: reason.code, message: reason.message },
     source: plugin.entry.source,
     trusted: current?.build.trusted ?? false,
+    inspected: plugin.inspected,
     mount: `${mountRoot}${plugin.name}/`,
     revision: plugin.revisions,
     heapBytes: stats?.heapBytes ?? 0,

@@ -6,6 +6,7 @@ import { XcoreError } from "../base/error.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import type { ServiceStatus, StatusReport } from "../status.ts";
+import type { Inspections } from "./inspections.ts";
 import { jobOperations, type JobSources } from "./job-operations.ts";
 import type { OperationName, OperationTable, SyncResult } from "./operations.ts";
 import { pluginInfo, pluginStatus } from "./plugin-report.ts";
@@ -13,6 +14,7 @@ import { namedTenant, originOf, tenantOperations, type TenantOperationSources } 
 
 export interface AdminSources extends JobSources, TenantOperationSources {
   plugins: PluginRegistry;
+  inspections: Inspections;
   status(): Promise<StatusReport>;
   services(): Promise<ServiceStatus[]>;
   /** Reads integration.yaml, plugins folder and lock again and applies what differs. */
@@ -40,6 +42,14 @@ export function operationTable(sources: AdminSources): OperationTable {
     "plugin.load": { params: Named, run: async ({ name }) => pluginStatus(await plugins.load(name)) },
     "plugin.reload": { params: Named, run: async ({ name }) => pluginStatus(await plugins.load(name)) },
     "plugin.unload": { params: Named, run: async ({ name }) => pluginStatus(await plugins.unload(name)) },
+    "plugin.inspect": { params: Named, run: ({ name }) => sources.inspections.open(name) },
+    "plugin.uninspect": {
+      params: Named,
+      run: async ({ name }) => {
+        await sources.inspections.close(name);
+        return null;
+      },
+    },
     "plugin.call": {
       params: Type.Object({
         name: Type.String(),

@@ -12,6 +12,7 @@ import { assertOffered, type ActionOptions } from "./action-calls.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
+import { inspectedBuild } from "./inspected.ts";
 import { RateLimiter } from "../base/rate-limiter.ts";
 import { Restarts } from "./restarts.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
@@ -48,6 +49,7 @@ export class Plugin {
   #wish: Promise<void> | undefined;
   /** It took a shared host down: from then on it lives alone. */
   #evicted = false;
+  #inspected = false;
 
   constructor(entry: CatalogEntry, sources: PluginSources) {
     this.name = entry.name;
@@ -106,6 +108,23 @@ export class Plugin {
       return this.#open();
     });
     return this.#wish;
+  }
+
+  /** Loads it anew, open to a debugger and alone in its host; or as usual again. */
+  async inspect(inspected: boolean): Promise<void> {
+    if (this.#inspected === inspected) return;
+    this.#inspected = inspected;
+    try {
+      await this.load();
+    } catch (error) {
+      this.#inspected = false;
+      throw error;
+    }
+  }
+
+  /** Its living revision is open to a debugger. */
+  get inspected(): boolean {
+    return this.current?.sandbox.inspection !== undefined;
   }
 
   /** Notes why it can't even be tried. */
@@ -253,13 +272,16 @@ export class Plugin {
   }
 
   /** A revision that is open, connected and alive; otherwise nothing of it is left. */
-  async #mounted(build: Build, number: number): Promise<Revision> {
+  async #mounted(built: Build, number: number): Promise<Revision> {
+    const inspect = this.#inspected && !built.trusted;
+    const build = inspect ? inspectedBuild(built) : built;
     let ended: XcoreError | undefined;
     const revision = await Revision.open(
       {
         build,
         number,
-        group: this.#evicted ? `own:${this.name}` : this.#sources.group(build),
+        group: this.#group(build, inspect),
+        inspect,
         onEnd: (reason) => {
           ended = reason;
           this.#ended(number, reason);
@@ -275,6 +297,11 @@ export class Plugin {
       await revision.close();
       throw error;
     }
+  }
+
+  #group(build: Build, inspect: boolean): string {
+    if (inspect) return `inspected:${this.name}`;
+    return this.#evicted ? `own:${this.name}` : this.#sources.group(build);
   }
 
   /** Lets what is left of a revision end by itself; a stop of the server waits for it. */
@@ -295,7 +322,7 @@ export class Plugin {
     this.#reason = reason;
     this.#to("failed");
     this.#leave(revision.close());
-    if (reason.details["killedHost"] === true) this.#evicted = true;
+    if (reason.details["killedHost"] === true && !this.#inspected) this.#evicted = true;
     const restart = this.#restart(revision.build, reason).finally(() => {
       if (this.#opening === restart) this.#opening = undefined;
     });

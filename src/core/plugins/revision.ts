@@ -22,6 +22,7 @@ import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
 import type { Build } from "./build.ts";
 import { eventJobs, keptEvent } from "./durable-events.ts";
+import { inspectableCode } from "./inspected.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
 import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
 
@@ -47,6 +48,8 @@ export interface OpenRevision {
   number: number;
   /** Placement key of its host process. */
   group: string;
+  /** It is open to a debugger. Default false. */
+  inspect?: boolean;
   onEnd(reason: XcoreError): void;
 }
 
@@ -87,7 +90,9 @@ export class Revision {
       label: build.label,
       ...(build.trusted ? { trusted: join(build.entry.folder, build.manifest.entry) } : {}),
       group: options.group,
-      code: build.bundle.code,
+      ...(options.inspect === true
+        ? { inspect: true, code: await inspectableCode(build) }
+        : { code: build.bundle.code }),
       sourceMap: build.bundle.sourceMap,
       limits: build.limits,
       boot: {

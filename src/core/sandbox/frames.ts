@@ -12,6 +12,8 @@ export const frameKinds = {
   close: 4,
   /** Core to host: answered by `pong` with the same payload, from a live event loop. */
   ping: 5,
+  /** Core to host: a debugger's message for the isolate; empty: the debugger has gone. */
+  inspect: 6,
   /** Host to core, answer to `hello`: JSON of a Ready. */
   ready: 16,
   /** Host to core: a batch from the isolate. */
@@ -21,6 +23,8 @@ export const frameKinds = {
   /** Host to core: JSON of StatsLine[]. */
   stats: 19,
   pong: 20,
+  /** Host to core: a message for the debugger. */
+  inspected: 21,
 } as const;
 
 export interface Hello {
@@ -43,6 +47,8 @@ export interface OpenOrder {
   sliceMs: number;
   /** The same for the runtime and the plugin's top level. */
   bootMs: number;
+  /** A debugger may be connected; the isolate must be alone in its host. */
+  inspect?: boolean;
   /** The `boot` record. */
   boot: string;
 }

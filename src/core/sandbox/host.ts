@@ -96,6 +96,7 @@ export class Host {
         this.#watchdog?.wake();
       },
       suspect: () => this.#suspect(id),
+      inspect: (message) => this.#outgoing.send(frameKinds.inspect, id, message),
       leave: () => this.#leave(id),
     });
     const order = openOrder(options);
@@ -134,6 +135,9 @@ export class Host {
     switch (frame.kind) {
       case frameKinds.outbox:
         entry?.sandbox.receive(frame.payload);
+        return;
+      case frameKinds.inspected:
+        entry?.sandbox.inspection?.receive(frame.payload);
         return;
       case frameKinds.stats:
         this.#takeStats(frame.payload);

@@ -29,6 +29,7 @@ export function openOrder(options: SandboxOptions): OpenOrder {
     memoryMb: Math.max(leastHeapMb, Math.floor(limits.memoryBytes / mebibyte)),
     sliceMs,
     bootMs: Math.max(bootSliceMs, sliceMs),
+    ...(options.inspect === true ? { inspect: true } : {}),
     boot: encodeBatch([encodeCoreMessage({ kind: "boot", json: boot })]),
   };
 }

@@ -24,6 +24,7 @@ export async function openTrusted(options: SandboxOptions, entry: string): Promi
     queued: () => resident.queued,
     send: (record) => resident.send(record),
     suspect: () => undefined,
+    inspect: () => undefined,
     leave: () => resident.dispose(),
   });
   resident.boot(order);

@@ -15,6 +15,7 @@ import { guestError } from "./guest-text.ts";
 import { HostCallDesk } from "./host-call-desk.ts";
 import { IdleCpu } from "./idle-cpu.ts";
 import { Inbox } from "./inbox.ts";
+import { InspectionPort } from "./inspection-port.ts";
 import { LogGate } from "./log-gate.ts";
 import { busy, newCall, PendingCalls, type NewCall } from "./pending-calls.ts";
 import type {
@@ -35,12 +36,15 @@ export interface Line {
   send(record: string): void;
   /** A call is overdue: make sure that the host still answers. */
   suspect(): void;
+  /** A debugger's message; empty: it has gone. */
+  inspect(message: string): void;
   /** It is over: have the isolate disposed of. */
   leave(): void;
 }
 
 export class RemoteSandbox implements Sandbox {
   readonly options: SandboxOptions;
+  readonly inspection: InspectionPort | undefined;
   /** Settled by the guest's answer to its boot record. */
   readonly opened: Promise<GuestDescription>;
   #description: GuestDescription | undefined;
@@ -62,6 +66,7 @@ export class RemoteSandbox implements Sandbox {
   constructor(options: SandboxOptions, line: Line) {
     this.options = options;
     this.#line = line;
+    this.inspection = options.inspect === true ? new InspectionPort((text) => line.inspect(text)) : undefined;
     this.#mapper = new StackMapper(options.sourceMap);
     this.#logs = new LogGate((entry) => options.onLog(entry));
     this.#idleCpu = new IdleCpu(options.limits.cpuMs);
@@ -318,6 +323,7 @@ export class RemoteSandbox implements Sandbox {
     else void unbegun.then((count) => this.#calls.rejectAll(reason, this.#sent - count));
     this.#desk.abandonAll();
     this.#exchanges.failAll(reason);
+    this.inspection?.end();
     this.#inbox.close();
     this.#logs.close();
   }

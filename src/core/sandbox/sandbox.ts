@@ -32,6 +32,8 @@ export interface SandboxOptions {
   label: string;
   /** Its entry, absolute, when it is trusted: then it runs in the core's own process. `code` must be what was trusted. */
   trusted?: string;
+  /** A debugger may be connected; its `group` must be its own. */
+  inspect?: boolean;
   /** Placement key: sandboxes with the same key share a host process. */
   group: string;
   /** The plugin bundled to one script (sandbox/bundle.ts). */
@@ -88,7 +90,26 @@ export interface PluginResponse extends GuestResponse {
   stream?: ResponseStream;
 }
 
+/** The way of one debugger at a time to an isolate, in messages of the Chrome DevTools Protocol. */
+export interface Inspection {
+  /** Undefined while another debugger is connected. */
+  attach(debugging: InspectionEvents): InspectionSession | undefined;
+}
+
+export interface InspectionEvents {
+  onMessage(message: string): void;
+  /** The isolate is gone. */
+  onEnd(): void;
+}
+
+export interface InspectionSession {
+  send(message: string): void;
+  detach(): void;
+}
+
 export interface Sandbox {
+  /** There when it was opened with `inspect`. */
+  readonly inspection: Inspection | undefined;
   /** What the plugin declared. */
   readonly description: GuestDescription;
   /** Rejects with `PLUGIN_ERROR`, `PLUGIN_TIMEOUT`, … ; once ended, every call rejects with the reason of the end. */

@@ -39,6 +39,7 @@ export function pluginStatus(changes: Partial<PluginStatus> = {}): PluginStatus 
     reason: null,
     source: "workspace",
     trusted: false,
+    inspected: false,
     mount: "/app/notes",
     revision: 1,
     heapBytes: 12 * 1024 ** 2,

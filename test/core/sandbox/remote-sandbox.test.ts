@@ -14,6 +14,7 @@ function remote(): { sandbox: RemoteSandbox; ends: XcoreError[]; left: number[] 
     queued: () => 0,
     send: () => undefined,
     suspect: () => undefined,
+    inspect: () => undefined,
     leave: () => left.push(1),
   });
   return { sandbox, ends, left };

@@ -21,6 +21,7 @@ function remote(limits: Partial<Parameters<typeof rawOptions>[1]> = {}) {
     queued: () => 0,
     send: (text) => sent.push(text),
     suspect: () => undefined,
+    inspect: () => undefined,
     leave: () => undefined,
   });
   const say = (...records: string[]): void => sandbox.receive(encodeBatch(records));

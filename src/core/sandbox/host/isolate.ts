@@ -5,14 +5,22 @@ import { Crossing, type Collect } from "../../../wire/crossing.ts";
 import type { Ending } from "../frames.ts";
 
 // From the folder the core names: looking it up would take reading more of the disk than this process may.
-const { ExternalCopy, Isolate } = createRequire(import.meta.url)(
+const { Callback, ExternalCopy, Isolate } = createRequire(import.meta.url)(
   process.argv[2] ?? "isolated-vm",
 ) as typeof ivm;
 
 export interface IsolateOptions {
   memoryMb: number;
+  /** Whether a debugger may be connected. Default false. */
+  inspector?: boolean;
   /** Called when V8 has lost control over the isolate: end the process. */
   onCatastrophe(message: string): void;
+}
+
+export interface InspectorSession {
+  send(message: string): void;
+  /** What it had stopped goes on. */
+  dispose(): void;
 }
 
 /** Why an isolate can't be used any more. */
@@ -66,11 +74,13 @@ export class GuestIsolate {
   #lastTotalBytes = 0;
 
   constructor(options: IsolateOptions) {
+    const { inspector = false } = options;
     this.#isolate = new Isolate({
       memoryLimit: options.memoryMb,
+      inspector,
       onCatastrophicError: options.onCatastrophe,
     });
-    this.#context = this.#isolate.createContextSync();
+    this.#context = this.#isolate.createContextSync({ inspector });
   }
 
   /** Runs the guest runtime and takes its two entries away from the global object. */
@@ -124,6 +134,40 @@ export class GuestIsolate {
     } catch (error) {
       throw this.#fault(error, clock, timeoutMs);
     }
+  }
+
+  /** The same as `receive`, on another thread: this one may serve a debugger meanwhile. */
+  receiveAside(batch: string, timeoutMs: number): Promise<string> {
+    return this.#callAside(this.#receive, [batch], timeoutMs);
+  }
+
+  drainAside(timeoutMs: number, options: { again: boolean }): Promise<string> {
+    return this.#callAside(this.#drain, options.again ? ["again"] : [], timeoutMs);
+  }
+
+  async #callAside(entry: Entry | undefined, args: string[], timeoutMs: number): Promise<string> {
+    const clock = new Stopwatch();
+    try {
+      const said: unknown = await entry?.apply(undefined, args, { timeout: timeoutMs });
+      return typeof said === "string" ? said : "";
+    } catch (error) {
+      throw this.#fault(error, clock, timeoutMs);
+    }
+  }
+
+  /** Connects a debugger. The isolate must be at rest. `onMessage` hears messages of the Chrome DevTools Protocol. */
+  openInspector(onMessage: (message: string) => void): InspectorSession {
+    let session: ivm.InspectorSession | undefined;
+    // V8 wants the isolate to be entered by the thread that connects; from within a call out of it, it is.
+    const connect = new Callback(() => {
+      session = this.#isolate.createInspectorSession();
+    });
+    this.#context.evalClosureSync("$0()", [connect]);
+    if (session === undefined) throw new Error("no inspector session was made");
+    const made: ivm.InspectorSession = session;
+    made.onResponse = (_id, message) => onMessage(message);
+    made.onNotification = onMessage;
+    return { send: (message) => made.dispatchProtocolMessage(message), dispose: () => made.dispose() };
   }
 
   heap(): { usedBytes: number; totalBytes: number } {

@@ -176,7 +176,7 @@ export class Resident {
   }
 }
 
-function strayRejection(fault: IsolateFault): string {
+export function strayRejection(fault: IsolateFault): string {
   const json = JSON.stringify({
     message: `unhandled rejection: ${fault.ending.message}`,
     fields: fault.guestStack === undefined ? {} : { stack: fault.guestStack },
@@ -184,7 +184,7 @@ function strayRejection(fault: IsolateFault): string {
   return encodeGuestMessage({ kind: "log", level: "error", call: 0, json });
 }
 
-function loadError(fault: IsolateFault): string {
+export function loadError(fault: IsolateFault): string {
   const json = JSON.stringify({
     name: "Error",
     message: fault.ending.message,

@@ -4,6 +4,7 @@ import type { FrameLink } from "../frame-link.ts";
 import { frameKinds, type Frame, type Hello, type OpenOrder, type Ready } from "../frames.ts";
 import type { Progress } from "./progress.ts";
 import { GuestRuntime } from "./isolate.ts";
+import { InspectedResident, type InspectedResidentEvents } from "./inspected-resident.ts";
 import { Resident } from "./resident.ts";
 
 // Answers that have waited this long while other isolates worked are written before the next one is entered.
@@ -19,7 +20,7 @@ export interface StationOptions {
 
 export class Station {
   readonly #options: StationOptions;
-  readonly #residents = new Map<number, Resident>();
+  readonly #residents = new Map<number, Resident | InspectedResident>();
   readonly #changed = new Set<number>();
   #runtime: GuestRuntime | undefined;
   #unsentSince = 0;
@@ -64,6 +65,11 @@ export class Station {
         this.#residents.get(frame.sandbox)?.dispose();
         this.#residents.delete(frame.sandbox);
         return;
+      case frameKinds.inspect: {
+        const resident = this.#residents.get(frame.sandbox);
+        if (resident instanceof InspectedResident) resident.inspect(frame.payload);
+        return;
+      }
       case frameKinds.ping:
         this.#residents.get(frame.sandbox)?.wake();
         setImmediate(() => {
@@ -77,7 +83,7 @@ export class Station {
   }
 
   #open(id: number, order: OpenOrder): void {
-    const resident = new Resident(id, order, this.#options.progress, {
+    const events: InspectedResidentEvents = {
       onOutbox: (batch) => {
         this.#send(frameKinds.outbox, id, batch);
         this.#noteChange(id);
@@ -93,7 +99,16 @@ export class Station {
         this.#flush();
       },
       onCatastrophe: (message) => this.#options.die(message),
-    });
+      onInspected: (message) => {
+        this.#send(frameKinds.inspected, id, message);
+        this.#flushSoon();
+      },
+    };
+    const { progress } = this.#options;
+    const resident =
+      order.inspect === true
+        ? new InspectedResident(id, order, progress, events)
+        : new Resident(id, order, progress, events);
     this.#residents.set(id, resident);
     if (this.#runtime === undefined) this.#options.die("an isolate was ordered before the runtime came");
     else resident.boot(order, this.#runtime);

@@ -1,0 +1,154 @@
+// An isolate that a debugger may stop: it works on a thread of its own, so that this one can pass the debugger's words on meanwhile.
+import { encodeBatch } from "../../../wire/records.ts";
+import type { OpenOrder, StatsLine } from "../frames.ts";
+import { GuestIsolate, IsolateFault, type GuestRuntime, type InspectorSession } from "./isolate.ts";
+import type { Progress } from "./progress.ts";
+import { loadError, strayRejection, type ResidentEvents } from "./resident.ts";
+
+export interface InspectedResidentEvents extends ResidentEvents {
+  /** A message of the Chrome DevTools Protocol. */
+  onInspected(message: string): void;
+}
+
+// Timers of the guest and what it says late are looked for this often. The wait also keeps the event loop turning, without which
+// isolated-vm does not hear from its threads.
+const lookEveryMs = 10;
+
+export class InspectedResident {
+  readonly #id: number;
+  readonly #sliceMs: number;
+  readonly #isolate: GuestIsolate;
+  readonly #progress: Progress;
+  readonly #events: InspectedResidentEvents;
+  readonly #look: NodeJS.Timeout;
+  readonly #waiting: string[] = [];
+  /** Messages for the session that is being made. */
+  readonly #unheard: string[] = [];
+  #session: InspectorSession | undefined;
+  #working = false;
+  #ended = false;
+
+  constructor(id: number, order: OpenOrder, progress: Progress, events: InspectedResidentEvents) {
+    this.#id = id;
+    this.#sliceMs = order.sliceMs;
+    this.#progress = progress;
+    this.#events = events;
+    this.#isolate = new GuestIsolate({
+      memoryMb: order.memoryMb,
+      onCatastrophe: events.onCatastrophe,
+      inspector: true,
+    });
+    this.#look = setInterval(() => this.wake(), lookEveryMs);
+  }
+
+  /** Runs the runtime, takes the boot record in and runs the plugin's top level; no debugger can be there yet. */
+  boot(order: OpenOrder, runtime: GuestRuntime): void {
+    this.#openSession();
+    try {
+      this.#isolate.installRuntime(runtime, order.bootMs);
+      this.#take(this.#isolate.receive(order.boot, order.bootMs));
+      this.#isolate.runPlugin(order.code, `plugin:///${order.label}/index.js`, order.bootMs);
+      this.#take(this.#isolate.receive("", order.bootMs));
+    } catch (error) {
+      if (!(error instanceof IsolateFault)) throw error;
+      if (error.ending.kind === "fault") this.#events.onOutbox(encodeBatch([loadError(error)]));
+      this.#end(error);
+    }
+  }
+
+  deliver(batch: string): void {
+    this.#waiting.push(batch);
+    void this.#work();
+  }
+
+  /** Lets the guest run what is due, unless it is at work or stopped. */
+  wake(): void {
+    if (!this.#working && !this.#ended) this.deliver("");
+  }
+
+  stats(): StatsLine {
+    // A debugger may hold the isolate: then nothing could be read of it without waiting.
+    const heap = this.#working ? { usedBytes: 0, totalBytes: 0 } : this.#isolate.heap();
+    return [this.#id, heap.usedBytes, heap.totalBytes, this.#isolate.cpuMs];
+  }
+
+  /** A message of the debugger; an empty one: it has gone, and what it had stopped goes on. */
+  inspect(message: string): void {
+    if (this.#ended) return;
+    if (message !== "") {
+      if (this.#session === undefined) this.#unheard.push(message);
+      else this.#session.send(message);
+      return;
+    }
+    this.#session?.dispose();
+    this.#session = undefined;
+    this.#unheard.length = 0;
+    if (!this.#working) this.#openSession();
+  }
+
+  dispose(): void {
+    this.#ended = true;
+    clearInterval(this.#look);
+    this.#session?.dispose();
+    this.#isolate.dispose();
+  }
+
+  /** Made ahead, while the isolate rests: so a debugger can also come to one that no longer does. */
+  #openSession(): void {
+    this.#session ??= this.#isolate.openInspector((message) => this.#events.onInspected(message));
+    for (const message of this.#unheard.splice(0)) this.#session.send(message);
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working || this.#ended) return;
+    this.#working = true;
+    try {
+      for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+        await this.#receive(batch);
+        if (this.#isOver()) return;
+        if (this.#session === undefined) this.#openSession();
+      }
+    } catch (error) {
+      if (!this.#isOver()) this.#end(error);
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #receive(batch: string): Promise<void> {
+    this.#progress.enter(this.#id);
+    try {
+      let said: string;
+      try {
+        said = await this.#isolate.receiveAside(batch, this.#sliceMs);
+      } catch (error) {
+        if (this.#isOver() || !(error instanceof IsolateFault) || error.ending.kind !== "fault") throw error;
+        this.#events.onOutbox(encodeBatch([strayRejection(error)]));
+        said = await this.#isolate.drainAside(this.#sliceMs, { again: true });
+      }
+      if (this.#isOver()) return;
+      this.#take(said);
+      this.#take(await this.#isolate.drainAside(this.#sliceMs, { again: false }));
+      if (batch !== "") this.#events.onWoken();
+    } finally {
+      this.#progress.leave();
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#ended;
+  }
+
+  #take(said: string): void {
+    const batch = said.slice(said.indexOf(";") + 1);
+    if (batch !== "" && !this.#ended) this.#events.onOutbox(batch);
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended) return;
+    this.dispose();
+    this.#events.onEnded(
+      error instanceof IsolateFault ? error.ending : { kind: "fault", message: String(error), observed: 0 },
+    );
+  }
+}
