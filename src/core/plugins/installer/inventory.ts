@@ -46,7 +46,8 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
       const broken =
         locked === undefined
           ? undefined
-          : await verifyInstalled(locked, storeFolder(config.stateFolder, name, locked)).catch(
+          : await verifyInstalled(locked, storeFolder(config.stateFolder, name, locked)).then(
+              () => undefined,
               (fault: unknown) => fault,
             );
       const fault = broken ?? error;
