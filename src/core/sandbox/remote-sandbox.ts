@@ -287,7 +287,10 @@ export class RemoteSandbox implements Sandbox {
       return;
     }
     const opening = id === 0 && this.#opening !== undefined;
-    const failure = guestFailure(error, {
+    const { redact = (text: string) => text } = this.options;
+    const { name, message, stack } = error;
+    const told = { ...error, name: redact(name), message: redact(message) };
+    const failure = guestFailure(stack === undefined ? told : { ...told, stack: redact(stack) }, {
       label: this.options.label,
       mapper: this.#mapper,
       fallback: opening ? "PLUGIN_START" : "PLUGIN_ERROR",

@@ -46,6 +46,8 @@ export interface SandboxOptions {
   /** Never throws synchronously; a rejection becomes the guest's error with its code. */
   onHostCall(call: HostCall): Promise<Json>;
   onLog(entry: GuestLog): void;
+  /** Takes the plugin's secrets out of the words of its errors. */
+  redact?: (text: string) => string;
   /**
    * Called at most once, with the first reason, when an opened sandbox ended by anything but `close`. Its details say
    * `killedHost` when it took its host process with it, and `bystander` when its host was ended because of another one.
