@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type ivm from "isolated-vm";
 import { Crossing, type Collect } from "../../../wire/crossing.ts";
 import type { Ending } from "../frames.ts";
+import { Stopwatch } from "./stopwatch.ts";
 
 // From the folder the core names: looking it up would take reading more of the disk than this process may.
 const { Callback, ExternalCopy, Isolate } = createRequire(import.meta.url)(
@@ -127,7 +128,7 @@ export class GuestIsolate {
   #call(entry: Entry | undefined, args: string[], timeoutMs: number): string {
     const clock = new Stopwatch();
     try {
-      const said: unknown = entry?.applySync(undefined, args, { timeout: timeoutMs });
+      const said: unknown = entry?.applySync(undefined, args, { timeout: clock.timeoutOf(timeoutMs) });
       const text = typeof said === "string" ? said : "";
       crossing.note(text.length + (args[0]?.length ?? 0));
       return text;
@@ -214,20 +215,5 @@ export class GuestIsolate {
       { kind: "fault", message: text.slice(0, 4000), observed: 0 },
       stack?.slice(0, 16_000),
     );
-  }
-}
-
-/** Time on the wall and on the processor: V8's timeout knows the first only. */
-class Stopwatch {
-  readonly #startedAt = performance.now();
-  readonly #cpuAt = process.cpuUsage();
-
-  elapsedMs(): number {
-    return performance.now() - this.#startedAt;
-  }
-
-  cpuMs(): number {
-    const { user, system } = process.cpuUsage(this.#cpuAt);
-    return (user + system) / 1000;
   }
 }

@@ -1,0 +1,31 @@
+// The timeouts that V8 is given: late enough, not much later, and few different moments.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Stopwatch } from "../../../src/core/sandbox/host/stopwatch.ts";
+
+test("a timeout is whole milliseconds, never early, and at most 21 ms late", () => {
+  for (const ms of [1, 50, 249.5, 250, 1000])
+    for (let round = 0; round < 100; round += 1) {
+      const given = new Stopwatch().timeoutOf(ms);
+      assert.ok(Number.isInteger(given) && given >= ms && given <= ms + 22, `${given} for ${ms}`);
+    }
+});
+
+test("timeouts of stretches that begin one after another pass together", async () => {
+  const moments = new Set<number>();
+  const began = performance.now();
+  while (performance.now() - began < 100) {
+    const at = performance.now();
+    moments.add(Math.floor((at + new Stopwatch().timeoutOf(250)) / 20));
+    await sleep(1);
+  }
+  const passed = performance.now() - began;
+  assert.ok(moments.size <= passed / 20 + 2, `${moments.size} moments in ${passed} ms`);
+});
+
+test("CPU time is no more than the time that has passed", async () => {
+  const clock = new Stopwatch();
+  await sleep(10);
+  assert.ok(clock.cpuMs() <= clock.elapsedMs());
+});
