@@ -56,6 +56,13 @@ export {
   type VerifyReport,
 } from "./plugins/installer/check-installed.ts";
 export { verifyInstalled } from "./plugins/installer/verify.ts";
+export { publishPlugin, type Published } from "./plugins/registries/publish.ts";
+export {
+  registryInfo,
+  searchRegistries,
+  type RegistryInfo,
+  type SearchReport,
+} from "./plugins/registries/search.ts";
 export { newKey, readSigningKey, standardKeyFile, type KeyPair } from "./plugins/signatures/keys.ts";
 export { packPlugin, signPlugin, type PackedPlugin, type SignedPlugin } from "./plugins/signatures/sign.ts";
 export { newPlugin, type NewPlugin, type NewPluginOptions } from "./scaffold/plugin.ts";

@@ -2,7 +2,9 @@
 import * as Args from "@oclif/core/args";
 import { BaseCommand } from "../../cli/base-command.ts";
 import { pluginInfoLines } from "../../cli/render/plugins.ts";
+import { registryInfoLines } from "../../cli/render/registry.ts";
 import { connectIfRunning } from "../../cli/server-notice.ts";
+import { XcoreError } from "../../core/base/error.ts";
 
 export default class PluginInfoCommand extends BaseCommand {
   static override summary = "Show all that is known about a plugin.";
@@ -14,8 +16,17 @@ export default class PluginInfoCommand extends BaseCommand {
   async run(): Promise<object> {
     const { args } = await this.parse(PluginInfoCommand);
     const config = await this.workspaceConfig();
-    const { inventoryEntry } = await import("../../core/index.ts");
-    const entry = await inventoryEntry(config, args.name);
+    const { inventoryEntry, registryInfo } = await import("../../core/index.ts");
+    const entry = await inventoryEntry(config, args.name).catch(async (error: unknown) => {
+      const offered = isMissing(error) ? await registryInfo({ config }, args.name) : undefined;
+      if (offered === undefined) throw error;
+      return offered;
+    });
+    if ("url" in entry) {
+      this.log(registryInfoLines(entry).join("\n"));
+      this.logToStderr(`It is not installed. Install it with: xcore plugin add ${args.name}`);
+      return { installed: false, ...entry };
+    }
     using client = await connectIfRunning(() => this.connect());
     const known = (await client?.call("plugin.list", {}))?.some((plugin) => plugin.name === args.name);
     const info = known === true ? await client?.call("plugin.info", { name: args.name }) : undefined;
@@ -23,3 +34,6 @@ export default class PluginInfoCommand extends BaseCommand {
     return { running: client !== undefined, ...entry, live: info ?? null };
   }
 }
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof XcoreError && error.code === "PLUGIN_NOT_FOUND";

@@ -19,7 +19,11 @@ const sourceSchema = closed(
     tree: Type.Optional(objectId("the full id of a tree, 40 or 64 hexadecimal digits")),
     subfolder: Type.Optional(place("The plugin's folder within the repository or archive.")),
     npm: Type.Optional(place("Name of the npm package.")),
-    release: Type.Optional(Type.String({ maxLength: 100, description: "The npm package's version." })),
+    plugin: Type.Optional(place("Name of the plugin in a registry of plugins.")),
+    serial: Type.Optional(
+      Type.Integer({ minimum: 1, description: "Number of the registry's index that named it." }),
+    ),
+    release: Type.Optional(Type.String({ maxLength: 100, description: "The version that was taken." })),
     registry: Type.Optional(place("Address of the registry it was approved from.")),
     tarball: Type.Optional(place("Address or path of the archive.")),
     archive: Type.Optional(

@@ -8,12 +8,21 @@ import type { LockYaml, RevisionYaml, SourceYaml } from "./lock-schema.ts";
 /** Undefined when the keys of different kinds are mixed or one is missing. */
 export function sourceOf(yaml: SourceYaml): LockedSource | undefined {
   const { git, npm, tarball, folder, ref, subfolder, commit, tree, release, registry, archive } = yaml;
-  if ([git, npm, tarball, folder].filter((one) => one !== undefined).length !== 1) return undefined;
+  const { plugin, serial } = yaml;
+  if ([git, npm, plugin, tarball, folder].filter((one) => one !== undefined).length !== 1) return undefined;
   if (git !== undefined) {
-    if (commit === undefined || tree === undefined || has(release, registry, archive)) return undefined;
+    if (commit === undefined || tree === undefined || has(release, registry, archive, serial))
+      return undefined;
     return { type: "git", url: git, ref, subfolder, commit, tree };
   }
   if (has(commit, tree)) return undefined;
+  if (plugin !== undefined) {
+    if (release === undefined || registry === undefined || archive === undefined || has(subfolder))
+      return undefined;
+    if (serial === undefined) return undefined;
+    return { type: "registry", registry, name: plugin, range: ref, release, archive, serial };
+  }
+  if (has(serial)) return undefined;
   if (npm !== undefined) {
     if (release === undefined || registry === undefined || archive === undefined || has(subfolder))
       return undefined;
@@ -84,7 +93,7 @@ function revisionYaml(revision: LockedRevision): RevisionYaml {
   } as RevisionYaml;
 }
 
-function approvedYaml({ events, ...rest }: Permissions): RevisionYaml["approved"] {
+export function approvedYaml({ events, ...rest }: Permissions): RevisionYaml["approved"] {
   const granted = Object.entries(rest).filter(([, value]) => asked(value));
   const eventLists = Object.entries(events).filter(([, value]) => asked(value));
   return Object.fromEntries([
@@ -112,6 +121,15 @@ function sourceYaml(source: LockedSource): SourceYaml {
         release: source.release,
         registry: source.registry,
         archive: source.archive,
+      };
+    case "registry":
+      return {
+        plugin: source.name,
+        ...optional({ ref: source.range }),
+        release: source.release,
+        registry: source.registry,
+        archive: source.archive,
+        serial: source.serial,
       };
     case "tarball":
       return {

@@ -39,6 +39,19 @@ export type LockedSource =
       readonly archive: string;
     }
   | {
+      readonly type: "registry";
+      /** As integration.yaml writes its address. */
+      readonly registry: string;
+      readonly name: string;
+      /** Range or version that was asked for; undefined: the newest. */
+      readonly range: string | undefined;
+      readonly release: string;
+      /** Digest of the archive: `sha512-` in base64. */
+      readonly archive: string;
+      /** Number of the index that named it: an older index is not taken any more. */
+      readonly serial: number;
+    }
+  | {
       readonly type: "tarball";
       readonly url: string;
       readonly subfolder: string | undefined;

@@ -40,7 +40,11 @@ export interface Installed {
 
 export async function addPlugin(options: AddOptions): Promise<Installed> {
   const { config, cwd = process.cwd(), trial = tryLoading } = options;
-  const source = await parseSource(options.source, { cwd, workspace: config.workspace });
+  const source = await parseSource(options.source, {
+    cwd,
+    workspace: config.workspace,
+    registries: Object.keys(config.registries).length > 0,
+  });
   return withWorkroom(options, async (workroom) => {
     const before = await readLock(config.workspace);
     const prepared = await prepare(source, workroom, {

@@ -8,6 +8,8 @@ import { fullId, listRefs } from "./git-refs.ts";
 import { findPackage } from "./npm.ts";
 import { newestIn } from "./npm-registry.ts";
 import { parseNpmSpec } from "./npm-spec.ts";
+import { newestInRegistry } from "../registries/newest.ts";
+import { parseRegistrySpec } from "../registries/spec.ts";
 import { parseSource, sourceOfLock, type GitSource, type NpmSource, type Source } from "./source.ts";
 
 export interface Candidate {
@@ -17,8 +19,8 @@ export interface Candidate {
 }
 
 export interface Newest {
-  /** What follows what: a branch, tags, a commit that stays, an npm range, or nothing that can be asked. */
-  readonly follows: "branch" | "tags" | "commit" | "npm" | "folder" | "nothing";
+  /** What follows what: a branch, tags, a commit that stays, a range of npm or of a registry, or nothing that can be asked. */
+  readonly follows: "branch" | "tags" | "commit" | "npm" | "registry" | "folder" | "nothing";
   readonly current: string;
   /** Where an update leads by itself; undefined: it is there already. */
   readonly wanted: Candidate | undefined;
@@ -37,6 +39,7 @@ export async function newestOf(entry: LockEntry, workroom: Room): Promise<Newest
   const here = await sourceOfLock(source, workroom.config.workspace);
   if (source.type === "git") return newestCommit(source, here as GitSource, workroom);
   if (source.type === "npm") return newestRelease(source, here as NpmSource, workroom);
+  if (source.type === "registry") return newestInRegistry(source, workroom);
   const follows = source.type === "folder" ? "folder" : "nothing";
   const wanted = source.type === "folder" ? { label: entry.version, source: here } : undefined;
   return { follows, current: entry.version, wanted, latest: undefined };
@@ -56,6 +59,12 @@ export async function candidateFor(entry: LockEntry, to: string, workspace: stri
       throw new XcoreError("USAGE", `--to: ${spec}`, { hint: "For example: --to ^2.0.0" });
     const approvedFrom = entry.source.type === "npm" ? { approvedFrom: entry.source.registry } : {};
     return { label: to, source: { type: "npm", ...spec, locked: undefined, ...approvedFrom } };
+  }
+  if (here.type === "registry") {
+    const spec = parseRegistrySpec(`${here.name}@${to}`);
+    if (typeof spec === "string")
+      throw new XcoreError("USAGE", `--to: ${spec}`, { hint: "For example: --to ^2.0.0" });
+    return { label: to, source: { ...here, range: spec.range, locked: undefined } };
   }
   const parsed = await parseSource(to, { cwd: process.cwd(), workspace });
   if (parsed.type === here.type) return { label: to, source: parsed };
@@ -170,6 +179,7 @@ export function labelOf(source: Locked): string {
         ? source.ref
         : source.commit.slice(0, 12);
     case "npm":
+    case "registry":
       return source.release;
     case "tarball":
       return source.url;

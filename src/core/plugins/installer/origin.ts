@@ -10,6 +10,8 @@ export function originOf(source: LockedSource): string {
     }
     case "npm":
       return `npm:${source.name}@${source.release} of ${source.registry}`;
+    case "registry":
+      return `${source.name}@${source.release} of ${source.registry}`;
     case "tarball":
       return `${source.url}${inner(source.subfolder)}`;
     case "folder":

@@ -5,7 +5,9 @@ import type { Manifest } from "../manifest.ts";
 import { readLock, type LockedRevision, type LockedSource } from "../lock.ts";
 import type { Built } from "../lock-built.ts";
 import { readManifest } from "../read-manifest.ts";
+import { checkTrust } from "../trust.ts";
 import { XcoreError } from "../../base/error.ts";
+import { fingerprintOf } from "../../base/public-key.ts";
 import type { Limits } from "../../base/limits.ts";
 import { bundlePlugin, type Bundle } from "../../sandbox/bundle.ts";
 import { builderName, bundleDigest } from "../../sandbox/bundle-digest.ts";
@@ -52,7 +54,9 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   const { scopes = {}, seen = {} } = await readLock(config.workspace);
   const { workspace, stateFolder } = config;
   const room = await workroom.room();
-  const staged = await stage(source, { room, workspace, stateFolder, scopes, caps, env, signal, onProgress });
+  const { registries } = config;
+  const around = { workspace, stateFolder, scopes, registries, caps, env, signal, onProgress };
+  const staged = await stage(source, { room, ...around });
   signal.throwIfAborted();
   const { folder } = staged;
   const manifest = await manifestOf(folder, source);
@@ -60,6 +64,7 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   const { name, version } = manifest;
   const question = { config, name, version, folder, listing: before.text };
   const signature = await fetchedSignature(question, steps.locked === undefined ? seen[name] : undefined);
+  refuseForeign(manifest, source, { owner: staged.owner, signer: signature?.publicKey });
   const limits = await steps.accept(manifest, staged.source, { folder, listing: before, signature });
   signal.throwIfAborted();
   const pinned = steps.locked?.packages;
@@ -78,16 +83,21 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
   }
   signal.throwIfAborted();
   onProgress("trying it in a sandbox");
-  const { bundle, actions } = await tryIt(steps, { folder, manifest, limits });
+  const { bundle, actions } = await tryIt(steps, {
+    folder,
+    manifest,
+    limits,
+    trust: config.plugins[name]?.trust,
+  });
   const listing = await listFiles(folder);
   refuseChanged(manifest, before, listing);
   signal.throwIfAborted();
   const signer = signature?.publicKey;
   const built = {
     bundle: bundleDigest(bundle.code),
-    builder: builderName(),
+    builder: builderName(config.plugins[name]?.trust !== undefined),
     ...(signer === undefined ? {} : { signer }),
-    packages,
+    ...(Object.keys(packages).length === 0 ? {} : { packages }),
   };
   return { folder, manifest, source: staged.source, listing, built, signature, actions };
 }
@@ -95,12 +105,17 @@ export async function prepare(source: Source, workroom: Workroom, steps: Prepare
 // The hint of a load is for a plugin's author; whoever installs can't follow it.
 async function tryIt(
   steps: PrepareSteps,
-  options: Omit<TrialOptions, "bundle">,
+  { trust, ...options }: Omit<TrialOptions, "bundle"> & { trust: string | undefined },
 ): Promise<{ bundle: Bundle; actions: Prepared["actions"] }> {
   const { folder, manifest } = options;
   const label = `${manifest.name}@${manifest.version}`;
   try {
-    const bundle = await bundlePlugin({ folder, entry: manifest.entry, label, sealed: true });
+    const trusted = trust !== undefined;
+    const bundle = await bundlePlugin({ folder, entry: manifest.entry, label, sealed: true, trusted });
+    if (trusted) {
+      checkTrust(manifest.name, trust, bundle.code);
+      return { bundle, actions: undefined };
+    }
     const described = await steps.trial({ ...options, bundle });
     return { bundle, actions: described?.actions };
   } catch (error) {
@@ -108,7 +123,7 @@ async function tryIt(
     throw new XcoreError(error.code, error.message, {
       hint: /Could not resolve "[^."/]|outside of its folder: .*node_modules/.test(error.message)
         ? "Its author must list the package under dependencies in the plugin's package.json. Nothing was changed here."
-        : "Tell the plugin's author; nothing was changed here.",
+        : "Tell the plugin's author; nothing was changed here. One that is meant to run trusted needs plugins.<name>.trust in integration.yaml first.",
       details: error.details,
       cause: error.cause,
     });
@@ -133,11 +148,35 @@ async function manifestOf(folder: string, source: Source): Promise<Manifest> {
 }
 
 function placeOf(source: Source): string {
-  if (source.type === "npm") return `npm:${source.name}`;
+  if (source.type === "npm" || source.type === "registry") return `${source.type}:${source.name}`;
   return source.type === "folder" ? source.path : source.url;
 }
 
 const isMissing = (error: XcoreError): boolean => error.message.startsWith("there is no plugin.yaml");
+
+// The index says whose name it is; the archive must carry that key's word, and be the plugin that was asked for.
+function refuseForeign(
+  { name }: Manifest,
+  source: Source,
+  { owner, signer }: { owner: string | undefined; signer: string | undefined },
+): void {
+  if (source.type !== "registry") return;
+  if (name !== source.name) {
+    throw new XcoreError(
+      "REGISTRY_INVALID",
+      `what the registry has as '${source.name}' is a plugin '${name}'`,
+      {
+        hint: "Nothing was installed. Tell the registry's publisher.",
+      },
+    );
+  }
+  if (owner === undefined || owner === signer) return;
+  throw new XcoreError(
+    signer === undefined ? "SIGNATURE_MISSING" : "SIGNER_UNKNOWN",
+    `plugin '${name}' is not signed by ${fingerprintOf(owner)}, whose name it is in the registry`,
+    { hint: "Nothing was installed. Tell the registry's publisher.", details: { plugin: name, owner } },
+  );
+}
 
 // What was shown and approved is what is installed: nothing but packages may have come since.
 function refuseChanged(manifest: Manifest, before: Listing, after: Listing): void {

@@ -6,9 +6,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { XcoreError } from "../../base/error.ts";
 import type { LockedSource } from "../lock.ts";
 import { parseNpmSpec, type NpmSpec } from "./npm-spec.ts";
+import { parseRegistrySpec, type RegistrySource } from "../registries/spec.ts";
 import { pathFault } from "./paths.ts";
 
-export type Source = GitSource | NpmSource | TarballSource | FolderSource;
+export type Source = GitSource | NpmSource | RegistrySource | TarballSource | FolderSource;
 
 export interface GitSource {
   readonly type: "git";
@@ -58,10 +59,12 @@ export interface SourceContext {
   cwd: string;
   /** Local paths are recorded relative to this. */
   workspace: string;
+  /** Whether the installation has registries: then a plain name that is no path is looked up there. */
+  registries?: boolean;
 }
 
 /**
- * `https://…`, `ssh://…`, `git@host:path`, `file://…`, `npm:name@range`, a path; `git+` in front, `//subfolder` and `#ref` behind; `.tgz` and `.tar.gz`.
+ * `https://…`, `ssh://…`, `git@host:path`, `file://…`, `npm:name@range`, `registry:name@range`, a path; `git+` in front, `//subfolder` and `#ref` behind; `.tgz` and `.tar.gz`.
  * Throws `SOURCE_INVALID` on everything else, before anything is run or fetched.
  */
 export async function parseSource(text: string, context: SourceContext): Promise<Source> {
@@ -73,6 +76,7 @@ export async function parseSource(text: string, context: SourceContext): Promise
     throw invalid(text, `'${written.split("::")[0]}::' runs a helper program, which is never done`);
   }
   if (written.startsWith("npm:")) return npmPackage(written, text);
+  if (written.startsWith("registry:")) return ofRegistry(written.slice("registry:".length), text);
   const asGit = written.startsWith("git+");
   const plain = asGit ? written.slice("git+".length) : written;
   if (plain.startsWith("-")) throw invalid(text, "it begins with '-', as an option does");
@@ -107,6 +111,10 @@ export async function sourceOfLock(locked: LockedSource, workspace: string): Pro
     const { name, range, release, registry, archive } = locked;
     return { type: "npm", name, range, locked: { release, registry, archive } };
   }
+  if (locked.type === "registry") {
+    const { type, name, range, ...pinned } = locked;
+    return { type, name, range, registry: undefined, locked: pinned };
+  }
   const context = { cwd: workspace, workspace };
   const source = await parseSource(locked.type === "git" ? `git+${locked.url}` : locked.url, context);
   const { subfolder } = locked;
@@ -132,6 +140,13 @@ function npmPackage(written: string, text: string): NpmSource {
   if (typeof spec === "string")
     throw invalid(text, spec, "Write npm:name, npm:@scope/name or npm:name@^1.2.0.");
   return { type: "npm", ...spec, locked: undefined };
+}
+
+function ofRegistry(spec: string, text: string): RegistrySource {
+  const parsed = parseRegistrySpec(spec);
+  if (typeof parsed === "string")
+    throw invalid(text, parsed, "Write registry:name, registry:name@^1.2.0 or registry:ours/name.");
+  return { type: "registry", ...parsed, locked: undefined };
 }
 
 function isScpLike(text: string): boolean {
@@ -190,7 +205,11 @@ interface LocalOptions {
 async function local(plain: string, options: LocalOptions): Promise<Source> {
   const { text, asGit, context } = options;
   const found = await locate(plain, options);
-  if (found === undefined) throw missing(plain, options);
+  if (found === undefined) {
+    const spec = !options.isUrl && !asGit && context.registries === true ? parseRegistrySpec(plain) : "";
+    if (typeof spec === "string" || spec.registry !== undefined) throw missing(plain, options);
+    return { type: "registry", ...spec, locked: undefined };
+  }
   const { path, info, ref, subfolder } = found;
   const recorded = options.isUrl ? pathToFileURL(path).href : recordedPath(path, context.workspace);
   if (info.isFile()) {

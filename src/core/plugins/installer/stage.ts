@@ -1,9 +1,12 @@
 // Brings a source into a new folder of ours and says what exactly was brought.
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError } from "../../base/error.ts";
+import type { Config } from "../../config/config.ts";
 import type { LockedSource } from "../lock.ts";
 import { manifestFile } from "../read-manifest.ts";
+import { fetchFromRegistry } from "../registries/fetch.ts";
+import type { RegistrySource } from "../registries/spec.ts";
 import { SourceCache } from "./cache.ts";
 import type { Caps } from "./caps.ts";
 import { download } from "./download.ts";
@@ -23,6 +26,7 @@ export interface StageOptions {
   stateFolder: string;
   /** The registry each npm scope was approved from. */
   scopes: Readonly<Record<string, string>>;
+  registries: Config["registries"];
   caps: Caps;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -33,6 +37,8 @@ export interface Staged {
   /** The plugin's files, and nothing else. */
   folder: string;
   source: LockedSource;
+  /** The key whose signature it must carry: the name is that key's in its registry. */
+  owner?: string | undefined;
 }
 
 export async function stage(source: Source, options: StageOptions): Promise<Staged> {
@@ -43,6 +49,8 @@ export async function stage(source: Source, options: StageOptions): Promise<Stag
       return { folder, source: await stageGit(source, folder, options) };
     case "npm":
       return { folder, source: await stageNpm(source, folder, options) };
+    case "registry":
+      return { folder, ...(await stageFromRegistry(source, folder, options)) };
     case "tarball":
       return { folder, source: await stageTarball(source, folder, options) };
     case "folder":
@@ -68,6 +76,20 @@ async function stageNpm(source: NpmSource, folder: string, options: StageOptions
   const fetched = await fetchNpm(source, { ...options, cache: new SourceCache(options.stateFolder) });
   await unpack({ file: fetched.file, label: `npm:${source.name}`, caps }, undefined, folder, options);
   return fetched.source;
+}
+
+async function stageFromRegistry(
+  source: RegistrySource,
+  folder: string,
+  options: StageOptions,
+): Promise<Omit<Staged, "folder">> {
+  const place = join(options.room, "from-registry");
+  await mkdir(place);
+  const room = (): Promise<string> => mkdtemp(join(place, "room-"));
+  const fetched = await fetchFromRegistry(source, { ...options, room });
+  const label = `${source.name}@${fetched.source.release}`;
+  await unpack({ file: fetched.file, label, caps: options.caps }, undefined, folder, options);
+  return { source: fetched.source, owner: fetched.owner };
 }
 
 async function stageTarball(
