@@ -10,10 +10,12 @@ import type { Logger } from "./base/log.ts";
 import { Meter } from "./base/meter.ts";
 import type { Config } from "./config/config.ts";
 import { readConfig } from "./config/read.ts";
+import { goBack } from "./go-back.ts";
 import { createApp } from "./http/app.ts";
 import { listen } from "./http/server.ts";
 import { migrateApplication, migratePlugin } from "./migrations/at-start.ts";
-import { openPlugins } from "./plugins/open.ts";
+import { openPlugins, type Plugins } from "./plugins/open.ts";
+import { probationMs } from "./plugins/probation.ts";
 import { watchWorkspace } from "./plugins/watcher.ts";
 import { Reloader } from "./reloader.ts";
 import { createSandboxPool } from "./sandbox/pool.ts";
@@ -31,6 +33,8 @@ export interface CoreOptions {
   logger: Logger;
   /** Reload plugins as they are saved. Default false. */
   watch?: boolean;
+  /** How long a revision that replaced another one is watched, and goes back when it fails. Default 60,000. */
+  probationMs?: number;
   /** Somebody asks the running core to stop (`xcore stop`). Default: it closes itself with draining. */
   onStopRequested?: () => void;
 }
@@ -58,7 +62,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   await migrateApplication({ config, database: services.database, logger });
   const tenancy = opening.use(await openTenancy({ config, services, logger }));
   const outbound = opening.use(new Outbound([]));
-  const plugins = opening.use(
+  const plugins: Plugins = opening.use(
     openPlugins({
       config: () => config,
       services,
@@ -67,6 +71,9 @@ export async function openCore(options: CoreOptions): Promise<Core> {
       logger,
       migrate: (build) => migratePlugin({ build, config, database: services.database, logger }),
       tenants: tenancy?.sources,
+      goBack: (plugin, folder, reason) =>
+        goBack({ config, database: services.database, plugin, folder, reason, sync: () => registry.sync() }),
+      probationMs: options.probationMs ?? probationMs,
       writeTypes: watch,
     }),
   );

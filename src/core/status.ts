@@ -17,6 +17,8 @@ export interface PluginStatus {
   /** Why it failed or was quarantined. */
   reason: { code: string; message: string } | null;
   source: "workspace" | "installed";
+  /** A newer revision that failed its first minute here and went back by itself. */
+  wentBack: { version: string; reason: string; at: string } | null;
   /** It runs in the core's own process, without limits of memory and CPU. */
   trusted: boolean;
   /** It is open to a debugger, its limits of CPU and time suspended. */

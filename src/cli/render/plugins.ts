@@ -13,6 +13,8 @@ export interface ListedPlugin {
   reason: { code: string; message: string } | null;
   source: "workspace" | "installed";
   origin: string | null;
+  pinned: boolean;
+  wentBack: InventoryEntry["wentBack"];
   /** It runs, or is to run, in the server's own process. */
   trusted: boolean;
   mount: string;
@@ -28,6 +30,8 @@ export function listedPlugin(entry: InventoryEntry, status: PluginStatus | undef
     reason: status?.reason ?? (fault === null ? null : { code: fault.code, message: fault.message }),
     source,
     origin,
+    pinned: entry.pinned,
+    wentBack: entry.wentBack,
     trusted: status?.trusted === true || entry.trusted,
     mount: status?.mount ?? `/app/${name}/`,
   };
@@ -54,7 +58,7 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
     one.name,
     one.version,
     one.state,
-    `${one.origin ?? "this project"}${one.trusted ? ", trusted" : ""}`,
+    `${one.origin ?? "this project"}${one.trusted ? ", trusted" : ""}${one.pinned ? ", pinned" : ""}`,
   ]);
   const table = tableLines(columns, rows, {
     width,
@@ -65,9 +69,17 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
       return bad.has(state) ? styleText("red", cell, { stream }) : cell;
     },
   });
-  const reasons = plugins.flatMap(({ name, reason }) =>
-    reason === null ? [] : [truncate(`${name}: ${oneLine(reason.message)} (${reason.code})`, width * 3)],
-  );
+  const reasons = plugins.flatMap(({ name, version, reason, wentBack }) => [
+    ...(reason === null ? [] : [truncate(`${name}: ${oneLine(reason.message)} (${reason.code})`, width * 3)]),
+    ...(wentBack === null
+      ? []
+      : [
+          truncate(
+            oneLine(`${name} went back from ${wentBack.version} to ${version}: ${wentBack.reason}`),
+            width * 3,
+          ),
+        ]),
+  ]);
   return reasons.length === 0 ? table : [...table, "", ...reasons];
 }
 
@@ -81,6 +93,10 @@ export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undef
     ["routes under", listed.mount],
     ["from", entry.origin ?? "this project"],
     ["folder", entry.folder],
+    ...(entry.pinned ? [["pinned", "updates pass it over"] as [string, string]] : []),
+    ...(entry.wentBack === null
+      ? []
+      : [["went back", `from ${entry.wentBack.version}: ${entry.wentBack.reason}`] as [string, string]]),
     ...(entry.integrity === null ? [] : [["integrity", entry.integrity] as [string, string]]),
     ...(entry.signature === null ? [] : [["signature", entry.signature] as [string, string]]),
     ...(entry.licenses.length === 0

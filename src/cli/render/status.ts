@@ -20,6 +20,7 @@ export function statusLines(report: StatusReport, stream: OutputStream): string[
     ...serviceLines(report.services, width, style),
     "",
     ...pluginLines(report.plugins, width, style),
+    ...wentBackLines(report.plugins, width),
     "",
     jobsLine(report.jobs, style),
     ...problemLines(report.problems, width, style),
@@ -120,6 +121,14 @@ function pluginLines(plugins: readonly PluginStatus[], width: number, style: Pai
       paint: (cell, at) =>
         at.column === 2 ? style(stateStyles[plugins[at.row]?.state ?? "installed"], cell) : cell,
     },
+  );
+}
+
+function wentBackLines(plugins: readonly PluginStatus[], width: number): string[] {
+  return plugins.flatMap(({ name, version, wentBack }) =>
+    wentBack === null
+      ? []
+      : wrap(oneLine(`${name} went back from ${wentBack.version} to ${version}: ${wentBack.reason}`), width),
   );
 }
 

@@ -15,6 +15,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
     state: plugin.state,
     reason: reason === undefined ? null : { code: reason.code, message: reason.message },
     source: plugin.entry.source,
+    wentBack: wentBackOf(plugin),
     trusted: current?.build.trusted ?? false,
     inspected: plugin.inspected,
     mount: `${mountRoot}${plugin.name}/`,
@@ -45,6 +46,12 @@ export function pluginInfo(plugin: Plugin, circuits: CircuitStatus[]): PluginInf
     declares: plugin.current?.sandbox.description ?? null,
     circuits,
   };
+}
+
+function wentBackOf({ entry }: Plugin): PluginStatus["wentBack"] {
+  if (entry.wentBack === undefined) return null;
+  const { version, reason, at } = entry.wentBack;
+  return { version, reason, at };
 }
 
 const nothing: PluginInfo["permissions"] = {

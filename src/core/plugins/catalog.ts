@@ -3,6 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError, asXcoreError, messageOf, systemCode } from "../base/error.ts";
 import type { Config } from "../config/config.ts";
+import type { WentBack } from "./lock.ts";
 import type { Manifest } from "./manifest.ts";
 import { manifestFile, readManifest } from "./read-manifest.ts";
 
@@ -12,6 +13,8 @@ export type PluginSource = "workspace" | "installed";
 export interface InstalledPlugin {
   readonly name: string;
   readonly folder: string;
+  /** A revision that failed its first minute here. */
+  readonly wentBack?: WentBack | undefined;
 }
 
 interface CatalogPlace {
@@ -19,6 +22,7 @@ interface CatalogPlace {
   /** Absolute. */
   readonly folder: string;
   readonly source: PluginSource;
+  readonly wentBack?: WentBack | undefined;
 }
 
 export type CatalogEntry = CatalogPlace &
@@ -35,7 +39,7 @@ export async function readCatalog(
   const own = await ownFolders(config.workspace);
   const entries = await Promise.all([
     ...own.map(({ name, folder }) => readEntry({ name, folder, source: "workspace" })),
-    ...installed.map(({ name, folder }) => readEntry({ name, folder, source: "installed" })),
+    ...installed.map((one) => readEntry({ ...one, source: "installed" })),
   ]);
   return withoutDuplicates(entries).sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -8,5 +8,6 @@ export async function installedPlugins(config: Config): Promise<InstalledPlugin[
   return Object.entries(lock.plugins).map(([name, entry]) => ({
     name,
     folder: storeFolder(config.stateFolder, name, entry),
+    wentBack: entry.wentBack,
   }));
 }

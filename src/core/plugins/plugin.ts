@@ -24,6 +24,10 @@ export interface PluginSources extends RevisionSources {
   /** Called before the isolate is opened: dependencies are there, migrations are applied. */
   prepare(build: Build): Promise<void>;
   group(build: Build): string;
+  /** Told of a crash that is its own doing; true: another revision runs in its place, and it is not restarted. Default: none does. */
+  instead?(plugin: Plugin, fault: XcoreError): Promise<boolean>;
+  /** Whether requests wait for what follows a crash, since it follows at once. Default: they do not. */
+  isWatched?(plugin: Plugin): boolean;
   /** Called once a new build answers, with what the one before it declared. */
   replaced(plugin: Plugin, before: GuestDescription): void;
 }
@@ -59,6 +63,7 @@ export class Plugin {
       plugin: this.name,
       logger: sources.logger,
       signal: this.#closing.signal,
+      instead: async (fault) => (await sources.instead?.(this, fault)) ?? false,
     });
   }
 
@@ -326,8 +331,9 @@ export class Plugin {
     const restart = this.#restart(revision.build, reason).finally(() => {
       if (this.#opening === restart) this.#opening = undefined;
     });
-    // Requests may wait for one that is opened again at once.
-    if (reason.details["bystander"] === true) this.#opening = restart;
+    // Requests may wait for one that is opened again at once, or for what ran before it.
+    const atOnce = reason.details["bystander"] === true || this.#sources.isWatched?.(this) === true;
+    if (atOnce) this.#opening = restart;
   }
 
   async #restart(build: Build, reason: XcoreError): Promise<void> {

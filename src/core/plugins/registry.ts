@@ -2,6 +2,7 @@
 import type { Json } from "../../wire/json.ts";
 import { sleep } from "../base/deadline.ts";
 import { asXcoreError, errorData, XcoreError } from "../base/error.ts";
+import { SerialQueue } from "../base/queue.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { Logger } from "../base/log.ts";
 import type { CallOptions } from "../sandbox/sandbox.ts";
@@ -10,6 +11,7 @@ import type { CatalogEntry } from "./catalog.ts";
 import { Circuits } from "./circuits.ts";
 import { cycleThrough } from "./dependencies.ts";
 import { Plugin, type PluginSources } from "./plugin.ts";
+import type { Probation } from "./probation.ts";
 import { assertReached } from "./tenant-gate.ts";
 
 export interface RegistrySources {
@@ -17,6 +19,8 @@ export interface RegistrySources {
   /** Reads plugins folder and lock file anew. */
   catalog(): Promise<CatalogEntry[]>;
   enabled(name: string): boolean;
+  /** Watches the first minute of what replaced a revision in the running server. Default: nobody does. */
+  probation?: Pick<Probation, "begin" | "end">;
   logger: Logger;
 }
 
@@ -30,6 +34,7 @@ export interface SyncOutcome {
 export class PluginRegistry {
   readonly #sources: RegistrySources;
   readonly #plugins = new Map<string, Plugin>();
+  readonly #syncs = new SerialQueue();
   readonly circuits: Circuits;
 
   constructor(sources: RegistrySources) {
@@ -67,15 +72,21 @@ export class PluginRegistry {
   }
 
   /** Brings what runs in step with what is on disk; `touched` names plugins whose files changed. */
-  async sync(touched: ReadonlySet<string> = new Set()): Promise<SyncOutcome> {
+  sync(touched: ReadonlySet<string> = new Set()): Promise<SyncOutcome> {
+    return this.#syncs.run(() => this.#sync(touched));
+  }
+
+  async #sync(touched: ReadonlySet<string>): Promise<SyncOutcome> {
     const entries = await this.#enabledEntries();
     const outcome: SyncOutcome = { loaded: [], reloaded: [], unloaded: [], failed: [] };
     const names = new Set(entries.map((entry) => entry.name));
     for (const plugin of this.list()) {
       if (names.has(plugin.name)) continue;
-      await plugin.unload();
+      // New requests find nothing from here on; those under way are finished.
       this.#plugins.delete(plugin.name);
       this.circuits.forget(plugin.name);
+      this.#sources.probation?.end(plugin.name);
+      await plugin.unload();
       outcome.unloaded.push(plugin.name);
     }
     const fresh = entries.filter((entry) => !this.#plugins.has(entry.name));
@@ -83,8 +94,13 @@ export class PluginRegistry {
       const plugin = this.#plugins.get(entry.name);
       return plugin !== undefined && (touched.has(entry.name) || plugin.entry.folder !== entry.folder);
     });
+    const replaced = changed.filter(({ name, source, folder }) => {
+      const plugin = this.#plugins.get(name);
+      return source === "installed" && plugin?.current !== undefined && plugin.entry.folder !== folder;
+    });
     for (const entry of fresh) this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
     const failures = await this.#loadInWaves([...fresh, ...changed]);
+    for (const { name } of replaced) if (!failures.has(name)) this.#sources.probation?.begin(this.get(name));
     for (const entry of [...fresh, ...changed]) {
       const failure = failures.get(entry.name);
       const { code, message } = errorData(failure);

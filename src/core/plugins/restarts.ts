@@ -9,6 +9,8 @@ export interface RestartOptions {
   logger: Logger;
   /** Fires when the server stops: no restart follows. */
   signal: AbortSignal;
+  /** Told of each crash that is the plugin's own doing; true: something else runs in its place. */
+  instead(fault: XcoreError): Promise<boolean>;
 }
 
 const starvedEveryMs = 10_000;
@@ -30,11 +32,16 @@ export class Restarts {
   }
 
   /** Tries until `reopen` succeeds. One whose neighbour took the host down is opened at once, and it does not count as its crash. */
-  async run(reason: XcoreError, reopen: () => Promise<void>): Promise<"open" | "quarantine" | "stopping"> {
-    const { plugin, logger, signal } = this.#options;
+  async run(
+    reason: XcoreError,
+    reopen: () => Promise<void>,
+  ): Promise<"open" | "replaced" | "quarantine" | "stopping"> {
+    const { plugin, logger, signal, instead } = this.#options;
     let fault = reason;
     for (;;) {
-      const delayMs = this.#isFree(fault) ? 0 : this.#backoff.crashed();
+      const isFree = this.#isFree(fault);
+      if (!isFree && (await instead(fault))) return "replaced";
+      const delayMs = isFree ? 0 : this.#backoff.crashed();
       const fields = { plugin, code: fault.code, ...fault.details };
       if (delayMs === "quarantine") {
         logger.error(fields, `${fault.message}; quarantined after repeated crashes`);

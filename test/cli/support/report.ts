@@ -38,6 +38,7 @@ export function pluginStatus(changes: Partial<PluginStatus> = {}): PluginStatus 
     state: "ready",
     reason: null,
     source: "workspace",
+    wentBack: null,
     trusted: false,
     inspected: false,
     mount: "/app/notes",

@@ -1,7 +1,7 @@
 // The plugins of a project as files and lock say, without a server.
 import { errorData, XcoreError, type ErrorData } from "../../base/error.ts";
 import type { Config, Permissions } from "../../config/config.ts";
-import { readLock, storeFolder } from "../lock.ts";
+import { readLock, storeFolder, type WentBack } from "../lock.ts";
 import { readManifest } from "../read-manifest.ts";
 import { currentDigest } from "../trust.ts";
 import { asksOf, type Ask } from "./consent.ts";
@@ -21,6 +21,10 @@ export interface InventoryEntry {
   /** Where it was installed from, with its full commit; null for the project's own. */
   origin: string | null;
   integrity: string | null;
+  /** Updates pass it over. */
+  pinned: boolean;
+  /** A newer revision that failed its first minute here and went back by itself. */
+  wentBack: WentBack | null;
   /** Who signed it, in words; null for the project's own. */
   signature: string | null;
   /** Licences of the npm packages that came with it, the most frequent first. */
@@ -59,6 +63,8 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
         folder,
         origin: locked === undefined ? null : originOf(locked.source),
         integrity: locked?.integrity ?? null,
+        pinned: locked?.pinned ?? false,
+        wentBack: locked?.wentBack ?? null,
         signature: locked === undefined ? null : signerWords(locked.signer, config.policy.signatures),
         licenses: licenseSummary(locked?.packages ?? {}),
         enabled: config.plugins[name]?.enabled ?? true,
