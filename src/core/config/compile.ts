@@ -76,7 +76,10 @@ function serviceConfigs(
   context: CompileContext,
 ): Record<string, ServiceConfig> {
   const written = new Map<string, ServiceYaml>(Object.entries(yaml ?? {}));
-  const standard: Readonly<Record<string, string>> = defaults.services;
+  const standard: Readonly<Record<string, string>> = {
+    ...defaults.services,
+    events: standardEvents(written.get("database")),
+  };
   const names = new Set([...Object.keys(standard), ...written.keys()]);
   return Object.fromEntries(
     [...names].map((name) => {
@@ -109,6 +112,11 @@ function serviceConfigs(
       ];
     }),
   );
+}
+
+/** Servers that share a database hear each other's events; an embedded one belongs to one server. */
+function standardEvents(database: ServiceYaml | undefined): string {
+  return database?.driver === "postgres" ? "postgres" : defaults.services.events;
 }
 
 function policyConfig(

@@ -137,7 +137,13 @@ const services = Type.Object(
     database: Type.Optional(service(defaults.services.database, ["embedded", "postgres"], "The database.")),
     cache: Type.Optional(service(defaults.services.cache, ["memory", "redis"], "The cache.")),
     jobs: Type.Optional(service(defaults.services.jobs, ["agenda"], "Background jobs.")),
-    events: Type.Optional(service(defaults.services.events, ["memory"], "Events between plugins.")),
+    events: Type.Optional(
+      service(
+        "",
+        ["memory", "postgres", "redis"],
+        "Events between plugins. Without a driver postgres where the database's driver is postgres, else memory.",
+      ),
+    ),
   },
   {
     patternProperties: { [namePattern]: service("", [], "A service of your own.") },

@@ -47,6 +47,18 @@ test("a name is all a project needs; everything else has a default", async () =>
   assert.equal(config.file, join(project.folder, "integration.yaml"));
 });
 
+test("events go between servers where their database does, unless the file says otherwise", async () => {
+  const driverOf = async (services: string): Promise<string | undefined> => {
+    await using project = await makeProject({ "integration.yaml": `name: my-app\nservices: ${services}\n` });
+    return (await readConfig({ workspace: project.folder, env: {} })).services["events"]?.driver;
+  };
+  const postgres = 'database: { driver: postgres, url: "postgres://db/shop" }';
+  assert.equal(await driverOf("{ database: { driver: embedded } }"), "memory");
+  assert.equal(await driverOf(`{ ${postgres} }`), "postgres");
+  assert.equal(await driverOf(`{ ${postgres}, events: { maxQueue: 5 } }`), "postgres");
+  assert.equal(await driverOf(`{ ${postgres}, events: { driver: memory } }`), "memory");
+});
+
 test("the whole shape of the file is understood", async () => {
   await using project = await makeProject({
     "integration.yaml": `name: my-app

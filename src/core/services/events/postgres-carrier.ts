@@ -21,7 +21,7 @@ interface Waiting {
 /** Parts that one statement notifies. */
 const maxBatch = 500;
 const firstRetryMs = 100;
-const longestRetryMs = 5000;
+const longestRetryMs = 1000;
 
 /**
  * The name of the channel in this database, the same for every node. It is random and lies where no plugin can read it:
@@ -113,7 +113,7 @@ export class PostgresCarrier implements Carrier {
     const client = new Client({
       ...connection,
       application_name: "xcore events",
-      connectionTimeoutMillis: 5000,
+      connectionTimeoutMillis: 2000,
       keepAlive: true,
     });
     const reader = new PartsReader();
