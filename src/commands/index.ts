@@ -49,4 +49,10 @@ export const commands: CommandTable = {
   serve: () => import("./serve.ts"),
   status: () => import("./status.ts"),
   stop: () => import("./stop.ts"),
+  "tenant:create": () => import("./tenant/create.ts"),
+  "tenant:drop": () => import("./tenant/drop.ts"),
+  "tenant:list": () => import("./tenant/list.ts"),
+  "tenant:resume": () => import("./tenant/resume.ts"),
+  "tenant:set": () => import("./tenant/set.ts"),
+  "tenant:suspend": () => import("./tenant/suspend.ts"),
 };

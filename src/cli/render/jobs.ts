@@ -57,6 +57,7 @@ export function jobDetailLines(job: JobDetail, now: Date): string[] {
   const at = (time: string | null): string | null => (time === null ? null : `${time} (${when(time, now)})`);
   const facts: [string, string | null][] = [
     ["id", job.id],
+    ["tenant", job.tenant ?? null],
     ["state", stateOf(job)],
     ["progress", job.note],
     ["tries", String(job.attempt)],

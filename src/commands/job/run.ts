@@ -21,6 +21,7 @@ export default class JobRun extends BaseCommand {
   };
   static override flags = {
     data: Flags.string({ description: "What the job is given, as JSON.", default: "null" }),
+    tenant: Flags.string({ description: "The tenant it runs for; without it, for none." }),
   };
 
   async run(): Promise<object> {
@@ -28,7 +29,8 @@ export default class JobRun extends BaseCommand {
     const { plugin, name } = parseJobName(args.job, "run");
     const data = parseData(flags.data);
     using control = await this.connect();
-    const { id } = await control.call("job.run", { plugin, name, data });
+    const params = { plugin, name, data, ...(flags.tenant === undefined ? {} : { tenant: flags.tenant }) };
+    const { id } = await control.call("job.run", params);
     this.logToStderr(`Queued ${args.job} as ${id}. See how it goes with: xcore job show ${id.slice(0, 8)}`);
     return { id, plugin, name };
   }

@@ -21,6 +21,7 @@ export default class PluginCall extends BaseCommand {
     json: Args.string({ description: "Its input as JSON; null when absent." }),
   };
   static override flags = {
+    tenant: Flags.string({ summary: "The tenant it is called for; without it, for none." }),
     input: Flags.string({ char: "i", summary: "Read the input from this file; '-' reads stdin." }),
   };
 
@@ -34,7 +35,8 @@ export default class PluginCall extends BaseCommand {
     }
     const input = await inputOf(args.json, flags.input);
     using client = await this.connect();
-    const params = { name: args.action.slice(0, dot), action: args.action.slice(dot + 1), input };
+    const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant };
+    const params = { name: args.action.slice(0, dot), action: args.action.slice(dot + 1), input, ...tenant };
     const result = await client.call("plugin.call", params, { timeoutMs: null });
     this.log(JSON.stringify(result, null, 2));
     return { result };

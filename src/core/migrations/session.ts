@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { suggestion } from "../base/nearest.ts";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import { ownerOf, partsOf } from "../base/tenant.ts";
 import type { Config } from "../config/config.ts";
 import { readCatalog, type CatalogEntry } from "../plugins/catalog.ts";
 import { readLock, storeFolder } from "../plugins/lock.ts";
 import type { DatabaseService } from "../services/database/database.ts";
 import { openServices } from "../services/registry.ts";
+import { TenantStore } from "../services/tenants/store.ts";
 import { applicationMigrations } from "./application-migrations.ts";
 import { pluginMigrations } from "./plugin-migrations.ts";
 import { applicationSeeds, pluginSeeds, type SeededTarget, type Seeds } from "./seeds.ts";
@@ -15,10 +17,10 @@ import type { CreateOptions, CreateResult, MigrationTarget } from "./target.ts";
 
 export interface MigrationSession extends AsyncDisposable {
   readonly application: MigrationTarget;
-  /** Application first, then every plugin with the database permission, by name. */
+  /** Application first, then every plugin with the database permission, by name, each followed by its tenants (`notes@acme`). */
   readonly all: readonly MigrationTarget[];
-  /** Undefined: the application. Throws `PLUGIN_NOT_FOUND`, or what is wrong with the plugin's manifest. */
-  target(plugin: string | undefined): MigrationTarget;
+  /** Undefined: the application. Throws `PLUGIN_NOT_FOUND`, `TENANT_UNKNOWN`, or what is wrong with the plugin's manifest. */
+  target(owner: string | undefined): MigrationTarget;
   /** Refuses for an installed plugin: its files belong to its author. */
   create(plugin: string | undefined, options: CreateOptions): Promise<CreateResult>;
   /** Runs the seeds of the application, then of every plugin, or of that one only; returns the files that were run. */
@@ -44,17 +46,29 @@ export async function openMigrations(config: Config, logger: Logger): Promise<Mi
   const services = await openServices({ ...config, services: { database: service } }, { logger });
   const application = applicationMigrations(services.database, config);
   const owned = entries.filter((entry) => entry.manifest?.permissions.database === true && mayUse(entry));
-  const targets = owned.map((entry) => targetOf(entry, services.database));
+  const tenants = await new TenantStore(services.database.pool).known();
+  const tenantsOf = ({ name }: CatalogEntry): string[] =>
+    tenants
+      .filter(({ plugins }) => plugins?.includes(name) ?? true)
+      .map((tenant) => ownerOf(name, tenant.name));
+  const targets = owned.flatMap((entry) =>
+    [entry.name, ...tenantsOf(entry)].map((owner) => targetOf(entry, services.database, owner)),
+  );
   const seedsOf = (entry: CatalogEntry): Seeds => pluginSeeds(services.database, entry.name, entry.folder);
   return {
     application,
     all: [application, ...targets],
-    target: (plugin) =>
-      plugin === undefined ? application : targetOf(findPlugin(plugin, entries), services.database),
+    target(owner) {
+      if (owner === undefined) return application;
+      const { plugin, tenant } = partsOf(owner);
+      const known = tenants.map(({ name }) => name);
+      if (tenant !== undefined && !known.includes(tenant)) throw unknownTenant(tenant, known);
+      return targetOf(findPlugin(plugin, entries), services.database, owner);
+    },
     async create(plugin, options) {
       if (plugin === undefined) return application.create(options);
       const entry = findPlugin(plugin, entries);
-      if (entry.source === "workspace") return targetOf(entry, services.database).create(options);
+      if (entry.source === "workspace") return targetOf(entry, services.database, entry.name).create(options);
       throw new XcoreError(
         "FORBIDDEN",
         `plugin '${plugin}' is an installed one; its migrations come with it`,
@@ -101,7 +115,13 @@ function findPlugin(name: string, entries: readonly CatalogEntry[]): CatalogEntr
   );
 }
 
-function targetOf(entry: CatalogEntry, database: DatabaseService): MigrationTarget {
+function targetOf(entry: CatalogEntry, database: DatabaseService, owner: string): MigrationTarget {
   const folder = join(entry.folder, entry.manifest?.migrations ?? "migrations");
-  return pluginMigrations(database, { plugin: entry.name, folder });
+  return pluginMigrations(database, { plugin: owner, folder });
+}
+
+function unknownTenant(name: string, known: readonly string[]): XcoreError {
+  return new XcoreError("TENANT_UNKNOWN", `there is no tenant '${name}'; ${suggestion(name, known)}`, {
+    hint: `Make it in a running server: xcore tenant create ${name}`,
+  });
 }

@@ -8,6 +8,7 @@ import { Client, escapeIdentifier } from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import { XcoreError } from "../../base/error.ts";
 import { packageVersion } from "../../base/package-root.ts";
+import { partsOf } from "../../base/tenant.ts";
 import type { Config } from "../../config/config.ts";
 import type { DatabaseService } from "../../services/database/database.ts";
 import { applicationMigrations } from "../application-migrations.ts";
@@ -20,8 +21,10 @@ export interface DumpOptions {
   config: Config;
   /** Absolute; one that ends in .gz is compressed. */
   file: string;
-  /** Only this plugin's. */
+  /** Only this plugin's, with what it keeps for tenants. */
   plugin: string | undefined;
+  /** Only what plugins keep for this tenant. */
+  tenant?: string | undefined;
 }
 
 export interface DumpReport {
@@ -62,7 +65,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<DumpReport> {
 
 async function* dumpText(
   client: Client,
-  { database, config, plugin }: DumpOptions,
+  { database, config, plugin, tenant }: DumpOptions,
   report: { target: string; tables: number; rows: number }[],
 ): AsyncGenerator<string | Buffer, void, undefined> {
   const known = await pluginsWithData(database);
@@ -71,7 +74,13 @@ async function* dumpText(
       hint: known.length === 0 ? "No plugin has any." : `These have: ${known.join(", ")}.`,
     });
   }
-  const names = plugin === undefined ? ["application", ...known] : [plugin];
+  const names =
+    plugin === undefined && tenant === undefined
+      ? ["application", ...known]
+      : known.filter((owner) => {
+          const parts = partsOf(owner);
+          return plugin === undefined ? parts.tenant === tenant : [owner, parts.plugin].includes(plugin);
+        });
   const targets: DumpTarget[] = [];
   for (const target of names)
     targets.push({ target, migrations: await appliedTo(target, { database, config }) });

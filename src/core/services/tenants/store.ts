@@ -45,16 +45,25 @@ export class TenantStore {
   }
 
   async ensureTable(): Promise<void> {
-    const { rows } = await this.#pool.query<{ there: boolean }>(
-      "select to_regclass('xcore.tenants') is not null as there",
-    );
-    if (rows[0]?.there === true) return;
+    if (await this.#isThere()) return;
     await withLock(this.#pool, "tenants table", (client) => client.query(table));
+  }
+
+  /** None where tenants were never turned on. */
+  async known(): Promise<TenantRow[]> {
+    return (await this.#isThere()) ? this.all() : [];
   }
 
   async all(): Promise<TenantRow[]> {
     const { rows } = await this.#pool.query<Row>(`select ${columns} from xcore.tenants order by name`);
     return rows.map(rowOf);
+  }
+
+  async #isThere(): Promise<boolean> {
+    const { rows } = await this.#pool.query<{ there: boolean }>(
+      "select to_regclass('xcore.tenants') is not null as there",
+    );
+    return rows[0]?.there === true;
   }
 
   /** Runs `work` while nobody else changes this tenant; what it writes is seen, and told to other servers, once it is through. */
