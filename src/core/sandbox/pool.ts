@@ -1,7 +1,9 @@
 // All sandbox hosts of a core: which sandbox goes where, and one host started ahead for the next that is needed.
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
+import { Slots } from "../base/slots.ts";
 import { openTimeoutMs } from "./bounds.ts";
 import { Host, type HostOptions } from "./host.ts";
 import { openTrusted } from "./open-trusted.ts";
@@ -42,6 +44,8 @@ class Pool implements SandboxPool {
   readonly #options: PoolOptions;
   readonly #groups = new Map<string, Host>();
   readonly #all = new Set<Host>();
+  /** Of hosts that start at the same time: more would all be late. */
+  readonly #starts = new Slots(availableParallelism() + 1);
   #spare: Host | undefined;
   #closed = false;
 
@@ -53,12 +57,20 @@ class Pool implements SandboxPool {
   async open(options: SandboxOptions): Promise<Sandbox> {
     if (this.#closed) throw new XcoreError("PLUGIN_NOT_READY", "the server is stopping");
     if (options.trusted !== undefined) return openTrusted(options, options.trusted);
+    const atHand = this.#groups.has(options.group) || this.#spare !== undefined;
+    const endTurn = atHand ? undefined : await this.#starts.take();
+    if (this.#closed) {
+      endTurn?.();
+      throw new XcoreError("PLUGIN_NOT_READY", "the server is stopping");
+    }
     const host = this.#hostOf(options.group);
     const release = host.reserve();
     try {
       await host.ready;
+      endTurn?.();
       return await host.open(options, openTimeoutMs);
     } finally {
+      endTurn?.();
       release();
       this.#refill();
     }
