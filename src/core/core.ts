@@ -14,6 +14,7 @@ import { goBack } from "./go-back.ts";
 import { createApp } from "./http/app.ts";
 import { listen } from "./http/server.ts";
 import { migrateApplication, migratePlugin } from "./migrations/at-start.ts";
+import { healAbandoned } from "./plugins/installer/heal.ts";
 import { openPlugins, type Plugins } from "./plugins/open.ts";
 import { probationMs } from "./plugins/probation.ts";
 import { watchWorkspace } from "./plugins/watcher.ts";
@@ -141,6 +142,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
       }),
     );
   }
+  opening.use(healAbandoned({ stateFolder: config.stateFolder, logger, sync: () => registry.sync() }));
   control.serve(table);
 
   const opened = opening.move();

@@ -1,11 +1,14 @@
 // Plugins come, change and go in a running server under load, and no request is lost; what fails its first minute goes back.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, test, type TestContext } from "node:test";
+import { packageFile } from "../../src/core/base/package-root.ts";
 import { silentLogger } from "../../src/core/base/log.ts";
 import { readConfig } from "../../src/core/config/read.ts";
 import type { Config } from "../../src/core/config/config.ts";
@@ -246,6 +249,37 @@ describe("in a running server", () => {
       assert.deepEqual(await schemas.applied("notes"), []);
     });
   }
+
+  test("an update that was killed once xcore.lock was written is followed by the server", async () => {
+    await using live = await openLive();
+    const notes = live.repository(files("notes", "1.0.0", answering("one")));
+    await add(live, notes);
+    commit(notes, files("notes", "1.1.0", answering("two")));
+    const from = (path: string): string => JSON.stringify(packageFile(`src/core/${path}`));
+    const child = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `const { updatePlugins } = await import(${from("plugins/installer/update.ts")});
+        const { readMigrations } = await import(${from("plugin-schemas.ts")});
+        const { readConfig } = await import(${from("config/read.ts")});
+        await updatePlugins({
+          config: await readConfig({ workspace: ${JSON.stringify(live.config.workspace)}, env: {} }),
+          names: [], breakDependants: false, readMigrations, consent: async () => true, trial: async () => undefined,
+          notify: async () => process.kill(process.pid, "SIGKILL"),
+        });`,
+      ],
+      { stdio: "inherit" },
+    );
+    await once(child, "close");
+    assert.equal(await live.version("notes"), "1.1.0");
+    await until(
+      async () => (await fetch(`${live.address}/app/notes/`)).text(),
+      (text) => text === "two",
+    );
+    assert.ok(live.log.some(({ message }) => /was killed/.test(message)));
+  });
 
   test("a revision that stood its first minute is restarted where it is, as any other", async () => {
     await using live = await openLive(100);

@@ -1,4 +1,5 @@
 // What all changes of the installed plugins share: one at a time, a staging room that is swept, and how a running server hears of it.
+import { XcoreError, systemCode } from "../../base/error.ts";
 import type { Config } from "../../config/config.ts";
 import { readCatalog, type CatalogEntry } from "../catalog.ts";
 import { readLock, storeFolder, type Lock } from "../lock.ts";
@@ -44,6 +45,18 @@ export async function withWorkroom<T>(
   options: InstallerOptions,
   work: (workroom: Workroom) => Promise<T>,
 ): Promise<T> {
+  const { stateFolder } = options.config;
+  try {
+    return await withStaging(options, work);
+  } catch (error) {
+    throw isFull(error) ? diskFull(stateFolder, error) : error;
+  }
+}
+
+async function withStaging<T>(
+  options: InstallerOptions,
+  work: (workroom: Workroom) => Promise<T>,
+): Promise<T> {
   const { config, onProgress = () => undefined, notify = noServer, waitMs = 60_000 } = options;
   const { stateFolder } = config;
   await using staging = await openStaging(stateFolder);
@@ -66,6 +79,25 @@ export function withInstaller<T>(
   work: (workroom: Workroom) => Promise<T>,
 ): Promise<T> {
   return withWorkroom(options, (workroom) => workroom.alone(purpose, () => work(workroom)));
+}
+
+const full = /^(ENOSPC|EDQUOT|EFBIG)$/;
+
+/** Whoever met it first may have wrapped it: git and archives do. */
+function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    full.test(systemCode(error) ?? "") ||
+    /No space left on device|Disk quota exceeded|File too large/i.test(error.message) ||
+    isFull(error.cause)
+  );
+}
+
+function diskFull(stateFolder: string, cause: unknown): XcoreError {
+  return new XcoreError("DISK_FULL", `there is no room left on the disk of ${stateFolder}`, {
+    hint: "Nothing was changed. Make room there, then try again.",
+    cause,
+  });
 }
 
 const noServer = async (): Promise<undefined> => undefined;

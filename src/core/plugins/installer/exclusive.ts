@@ -20,6 +20,10 @@ interface Holder {
   purpose: string;
 }
 
+/** Below the state folder: the lock itself, and who holds it, for messages. A holder that is named and holds nothing was killed. */
+export const mutexFile = "install.mutex";
+export const holderFile = "install.lock";
+
 const busy = 5;
 const pollMs = 100;
 
@@ -27,25 +31,25 @@ const pollMs = 100;
 export async function exclusively<T>(options: ExclusiveOptions, work: () => Promise<T>): Promise<T> {
   const { stateFolder, purpose } = options;
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-  const holderFile = join(stateFolder, "install.lock");
-  const release = await acquire(join(stateFolder, "install.mutex"), holderFile, options);
+  const named = join(stateFolder, holderFile);
+  const release = await acquire(join(stateFolder, mutexFile), named, options);
   try {
     const holder: Holder = { pid: process.pid, startedAt: new Date().toISOString(), purpose };
-    await writeFile(holderFile, `${JSON.stringify(holder)}\n`);
+    await writeFile(named, `${JSON.stringify(holder)}\n`);
     return await work();
   } finally {
-    await rm(holderFile, { force: true });
+    await rm(named, { force: true });
     release();
   }
 }
 
-async function acquire(file: string, holderFile: string, options: ExclusiveOptions): Promise<() => void> {
+async function acquire(file: string, named: string, options: ExclusiveOptions): Promise<() => void> {
   const { waitMs, onProgress } = options;
   const end = performance.now() + waitMs;
   for (let tries = 0; ; tries += 1) {
     const release = tryHold(file);
     if (release !== undefined) return release;
-    const holder = await readHolder(holderFile);
+    const holder = await readHolder(named);
     if (performance.now() >= end) throw locked(holder, waitMs);
     if (tries === 5) onProgress(`waiting for ${described(holder)}`);
     await sleep(pollMs);
