@@ -313,6 +313,23 @@ export function jobsConformance(
       }
     });
 
+    test("durable events are kept for a plugin that is away, and do not take the place of its own jobs", async () => {
+      const small = await open({ maxWaiting: 3 });
+      const owner = plugin();
+      try {
+        for (let count = 0; count < 3; count += 1) await small.enqueue(owner, "@event", { count });
+        await assert.rejects(small.enqueue(owner, "@event", null), {
+          code: "QUOTA_EXCEEDED",
+          message: new RegExp(`'${owner}': 3 durable events wait for it already; at most 3`),
+        });
+        small.validate(owner, { work: {} });
+        for (let count = 0; count < 3; count += 1) await small.enqueue(owner, "work", null);
+        await assert.rejects(small.enqueue(owner, "work", null), { message: /3 jobs wait already/ });
+      } finally {
+        await small[Symbol.asyncDispose]();
+      }
+    });
+
     test("bad calls of a plugin are refused with the fault named", async () => {
       const owner = plugin();
       await bind(owner, { send: {} }, () => Promise.resolve(null));
@@ -320,6 +337,7 @@ export function jobsConformance(
         assert.rejects(enqueue(owner, args), { code, message });
       await refused({ name: "sned" }, "JOB_NOT_FOUND", /did you mean 'send'/);
       await refused({ name: 7 }, "INPUT_INVALID", /'name'/);
+      await refused({ name: "@event" }, "JOB_NOT_FOUND", /no job '@event'/);
       await refused({ name: "send", data: "x".repeat(70_000) }, "QUOTA_EXCEEDED", /'data'/);
       await refused({ name: "send", delayMs: -1 }, "INPUT_INVALID", /'delayMs'/);
       await refused({ name: "send", at: "tomorrow" }, "INPUT_INVALID", /'at' is no point in time/);

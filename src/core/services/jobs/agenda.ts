@@ -15,7 +15,7 @@ import type { Facade, Health, PluginIdentity, Provider } from "../service.ts";
 import { DatabaseClock } from "./database-clock.ts";
 import { jobDesk } from "./desk.ts";
 import { DeskStore } from "./desk-store.ts";
-import { eventJob } from "./event-job.ts";
+import { eventJob, queueOf } from "./event-job.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
 import { pruneHistory, type Keep } from "./history.ts";
 import type { ClaimedRun, JobCounts, JobDesk, JobsService, JobState, JobSummary } from "./jobs.ts";
@@ -101,7 +101,7 @@ class AgendaJobs implements JobsService {
     this.#settings = settings;
     this.#store = new JobStore(settings.pool);
     this.#deskStore = new DeskStore(settings.pool);
-    this.#quota = new WaitingQuota(pluginFull, (plugin, most) => this.#store.countWaiting(plugin, most));
+    this.#quota = new WaitingQuota(pluginFull, (queue, most) => this.#store.countWaiting(queue, most));
     this.#tenantQuota = new WaitingQuota(tenantFull, (tenant, most) =>
       this.#store.countWaitingOf(tenant, most),
     );
@@ -243,6 +243,7 @@ class AgendaJobs implements JobsService {
   async removePlugin(plugin: string): Promise<void> {
     await this.#reach(this.#store.removePlugin(plugin));
     this.#quota.forget(plugin);
+    this.#quota.forget(queueOf(plugin, `${plugin}.${eventJob}`));
   }
 
   async removeTenant(tenant: string): Promise<void> {
@@ -269,7 +270,7 @@ class AgendaJobs implements JobsService {
   async #add(by: { plugin: string; tenant: CallTenant | undefined }, job: NewJob): Promise<string> {
     const { plugin, tenant } = by;
     if (tenant?.maxJobs !== undefined) await this.#reach(this.#tenantQuota.take(tenant.id, tenant.maxJobs));
-    await this.#reach(this.#quota.take(plugin, this.#settings.maxWaiting));
+    await this.#reach(this.#quota.take(queueOf(plugin, job.name), this.#settings.maxWaiting));
     const id = await this.#reach(this.#store.add(job, tenant?.id));
     if (job.runAt <= this.#settings.clock.now()) this.#processor?.poke(job.name);
     return id;

@@ -2,6 +2,7 @@
 import type { Pool } from "pg";
 import type { Json } from "../../../wire/json.ts";
 import { withLock } from "../database/core-schema.ts";
+import { eventJob } from "./event-job.ts";
 import { jobStates, type JobCounts, type JobSummary } from "./jobs.ts";
 import { stateOf, summaryColumns, summaryOf, type Envelope, type SummaryRow } from "./rows.ts";
 import type { Schedule } from "./schedule.ts";
@@ -89,12 +90,13 @@ export class JobStore {
     );
   }
 
-  /** Jobs of a plugin that wait, counted no further than `most`. */
-  async countWaiting(plugin: string, most: number): Promise<number> {
+  /** Jobs of a queue (as `queueOf` says it) that wait, counted no further than `most`. */
+  async countWaiting(queue: string, most: number): Promise<number> {
     const { rows } = await this.#pool.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM (SELECT 1 FROM jobs
-         WHERE starts_with(name, $1) AND type = 'normal' AND next_run_at IS NOT NULL LIMIT $2) AS waiting`,
-      [`${plugin}.`, most],
+         WHERE (name = $1 OR (starts_with(name, $3) AND name <> $4))
+           AND type = 'normal' AND next_run_at IS NOT NULL LIMIT $2) AS waiting`,
+      [queue, most, `${queue}.`, `${queue}.${eventJob}`],
     );
     return rows[0]?.count ?? 0;
   }

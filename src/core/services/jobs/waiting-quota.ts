@@ -1,5 +1,6 @@
 // How many jobs a plugin, or a tenant, may have waiting. Counted in the database now and then, and by additions in between.
 import { XcoreError } from "../../base/error.ts";
+import { eventQueueOf } from "./event-job.ts";
 
 interface Count {
   waiting: number;
@@ -59,14 +60,19 @@ export class WaitingQuota {
   }
 }
 
-export function pluginFull(plugin: string, waiting: number, max: number): XcoreError {
-  return new XcoreError(
-    "QUOTA_EXCEEDED",
-    `plugin '${plugin}': ${waiting} jobs wait already; at most ${max}`,
-    {
-      hint: "Enqueue less, raise the job's concurrency, or raise services.jobs.maxWaiting in integration.yaml.",
-    },
-  );
+/** `queue`: as `queueOf` says it. */
+export function pluginFull(queue: string, waiting: number, max: number): XcoreError {
+  const handler = eventQueueOf(queue);
+  const [what, hint] =
+    handler === undefined
+      ? [`plugin '${queue}': ${waiting} jobs wait`, "Enqueue less, raise the job's concurrency,"]
+      : [
+          `plugin '${handler}': ${waiting} durable events wait for it`,
+          "Publish less, see that it is running,",
+        ];
+  return new XcoreError("QUOTA_EXCEEDED", `${what} already; at most ${max}`, {
+    hint: `${hint} or raise services.jobs.maxWaiting in integration.yaml.`,
+  });
 }
 
 export function tenantFull(tenant: string, waiting: number, max: number): XcoreError {
