@@ -1,7 +1,7 @@
 // What breaks for callers when one version of a plugin follows another. Pure: descriptions in, sentences out.
 import type { ActionDescription, GuestDescription } from "../../wire/guest-calls.ts";
 import { plainText } from "../sandbox/guest-text.ts";
-import { schemaGaps } from "./schema-gaps.ts";
+import { schemaBudget, schemaGaps } from "./schema-gaps.ts";
 
 export interface ActionBreak {
   readonly action: string;
@@ -17,13 +17,14 @@ type Actions = GuestDescription["actions"];
 /**
  * What callers of `before` can no longer rely on in `after`: an action that is gone, a caller that is refused, an input that is
  * refused, an output that may be other than it was. Only what JSON Schema says is compared: an action that describes no schema
- * on either side has no break on that side. What is added is no break. At most `maxBreaks`, in the order of `before`.
+ * on either side has no break on that side. What is added is no break, and schemas that are too much to compare have none. At most `maxBreaks`, in the order of `before`.
  */
 export function compareActions(before: Actions, after: Actions): ActionBreak[] {
+  const budget = schemaBudget();
   return Object.entries(before)
     .flatMap(([name, action]) => {
       const next = Object.hasOwn(after, name) ? after[name] : undefined;
-      if (next !== undefined) return breaksOf(name, action, next);
+      if (next !== undefined) return breaksOf(name, [action, next], budget);
       return [{ action: name, kind: "removed" as const, path: "", message: "it is gone" }];
     })
     .slice(0, maxBreaks);
@@ -31,7 +32,11 @@ export function compareActions(before: Actions, after: Actions): ActionBreak[] {
 
 const maxBreaks = 100;
 
-function breaksOf(action: string, before: ActionDescription, after: ActionDescription): ActionBreak[] {
+function breaksOf(
+  action: string,
+  [before, after]: readonly [ActionDescription, ActionDescription],
+  budget: ReturnType<typeof schemaBudget>,
+): ActionBreak[] {
   const breaks: ActionBreak[] = [];
   const excluded = excludedCallers(before.callers, after.callers);
   if (excluded !== undefined) breaks.push({ action, kind: "callers", path: "", message: excluded });
@@ -46,10 +51,10 @@ function breaksOf(action: string, before: ActionDescription, after: ActionDescri
     }
   };
   if (before.input !== undefined && after.input !== undefined) {
-    side("input", schemaGaps({ given: before.input, accepted: after.input, side: "input" }));
+    side("input", schemaGaps({ given: before.input, accepted: after.input, side: "input", budget }));
   }
   if (before.output !== undefined && after.output !== undefined) {
-    side("output", schemaGaps({ given: after.output, accepted: before.output, side: "output" }));
+    side("output", schemaGaps({ given: after.output, accepted: before.output, side: "output", budget }));
   }
   return breaks;
 }

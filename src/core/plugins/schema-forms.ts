@@ -5,7 +5,7 @@ import type { Json } from "../../wire/json.ts";
 /** A schema of one form: no `$ref`, `allOf`, `anyOf`, `oneOf` at its top, and `type` is one name or absent. */
 export type Form = Readonly<Record<string, Json>>;
 
-/** Work that is left: a schema comes from a stranger. Without any, a schema counts as one that takes everything. */
+/** Work that is left, in steps: a schema comes from a stranger. Below 0 nothing that was found can be relied on. */
 export interface Budget {
   left: number;
 }
@@ -22,8 +22,10 @@ export function formsOf(schema: Json, root: Json, budget: Budget): Form[] {
     const { $ref, allOf, anyOf, oneOf, type, ...rest } = part;
     let forms: Form[] = [rest];
     const narrow = (parts: readonly Json[]): void => {
-      const inner = parts.flatMap((one) => spread(one, hops - 1)).slice(0, maxForms);
-      forms = forms.flatMap((form) => inner.map((other) => merged(form, other))).slice(0, maxForms);
+      const inner = parts.flatMap((one) => (budget.left < 0 ? [] : spread(one, hops - 1)));
+      if (forms.length * inner.length > maxForms) budget.left = -1;
+      budget.left -= inner.length * total(forms) + forms.length * total(inner);
+      forms = budget.left < 0 ? [] : forms.flatMap((form) => inner.map((other) => merged(form, other)));
     };
     if (typeof $ref === "string") narrow([target($ref, root)]);
     for (const one of asList(allOf)) narrow([one]);
@@ -33,6 +35,16 @@ export function formsOf(schema: Json, root: Json, budget: Budget): Form[] {
     return forms;
   };
   return spread(schema, maxHops);
+}
+
+/** What it costs to look at a form once, in steps. */
+export function weightOf(form: Form): number {
+  const members = isObject(form["properties"]) ? Object.keys(form["properties"]).length : 0;
+  return (members + (valuesOf(form)?.length ?? 0)) / 16;
+}
+
+function total(forms: readonly Form[]): number {
+  return forms.reduce((sum, form) => sum + weightOf(form), 0);
 }
 
 /** Values of `enum` or `const`, if the form lists them. */

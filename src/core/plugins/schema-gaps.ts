@@ -1,13 +1,27 @@
 // Where one JSON Schema lets through what another one refuses. It looks at schemas, never at values, and a keyword that can't be
 // weighed counts only when it has changed.
 import type { Json } from "../../wire/json.ts";
-import { asList, asObject, formsOf, isObject, valuesOf, type Budget, type Form } from "./schema-forms.ts";
+import {
+  asList,
+  asObject,
+  formsOf,
+  isObject,
+  valuesOf,
+  weightOf,
+  type Budget,
+  type Form,
+} from "./schema-forms.ts";
 import { tightened, type Wording } from "./schema-keywords.ts";
 
 export interface Gap {
   /** JSON pointer of the part; empty for the whole, `*` stands for every element or other member. */
   path: string;
   message: string;
+}
+
+/** Steps for all the schemas of two versions together. */
+export function schemaBudget(): Budget {
+  return { left: maxSteps };
 }
 
 export interface GapsOptions {
@@ -17,14 +31,21 @@ export interface GapsOptions {
   accepted: Json;
   /** Whose change it is: a new input takes less (`accepted` is the new one), or a new output gives other things (`given` is). */
   side: Wording;
+  /** Taken from; without any left there are no gaps, since nobody knows. */
+  budget: Budget;
 }
 
-/** Steps until the rest is not compared, and how deep it is looked. */
-const maxSteps = 2000;
+const maxSteps = 20_000;
+const maxStepsOfOne = 4000;
 const maxDepth = 50;
 
-export function schemaGaps({ given, accepted, side }: GapsOptions): Gap[] {
-  return new Comparison(given, accepted, side).gaps(given, accepted, "");
+export function schemaGaps({ given, accepted, side, budget }: GapsOptions): Gap[] {
+  const own = { left: Math.min(maxStepsOfOne, budget.left) };
+  const before = own.left;
+  const gaps =
+    own.left < 0 ? [] : new Comparison({ given, accepted, side, budget: own }).gaps(given, accepted, "");
+  budget.left -= before - own.left;
+  return own.left < 0 ? [] : gaps;
 }
 
 class Comparison {
@@ -33,13 +54,14 @@ class Comparison {
   readonly #side: Wording;
   /** Pairs under way: a recursive schema fits when nothing on the way round speaks against it. */
   readonly #open = new Map<Json, Set<Json>>();
-  readonly #budget: Budget = { left: maxSteps };
+  readonly #budget: Budget;
   #depth = 0;
 
-  constructor(given: Json, accepted: Json, side: Wording) {
+  constructor({ given, accepted, side, budget }: GapsOptions) {
     this.#given = given;
     this.#accepted = accepted;
     this.#side = side;
+    this.#budget = budget;
   }
 
   gaps(given: Json, accepted: Json, path: string): Gap[] {
@@ -69,7 +91,7 @@ class Comparison {
   }
 
   #formGaps(given: Form, accepted: Form, path: string): Gap[] {
-    this.#budget.left -= 1;
+    this.#budget.left -= 1 + weightOf(given) + weightOf(accepted);
     if (this.#budget.left < 0) return [];
     const flaws = tightened(given, accepted, this.#side);
     // Of another type altogether: what is inside says nothing.
