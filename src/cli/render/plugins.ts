@@ -170,6 +170,7 @@ function liveFacts(info: PluginInfo): [string, string][] {
           ["actions", Object.keys(declares.actions).join(", ") || "none"],
           ["jobs", Object.keys(declares.jobs).join(", ") || "none"],
           ["events", declares.events.join(", ") || "none"],
+          ["publishes", Object.keys(declares.publishes).join(", ") || "nothing with a schema"],
         ] as [string, string][])),
   ];
 }
