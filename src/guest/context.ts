@@ -5,7 +5,7 @@ import type { Json } from "../wire/json.ts";
 import type { Call } from "./calls.ts";
 import { XcoreError } from "./errors.ts";
 import { cacheFacade } from "./facades/cache.ts";
-import { callFacade, eventsFacade, jobsFacade, secretsFacade } from "./facades/calls.ts";
+import { callFacade, eventsFacade, jobsFacade, secretsFacade, servicesFacade } from "./facades/calls.ts";
 import { databaseFacade } from "./facades/database.ts";
 import type { Ask } from "./facades/facade.ts";
 import type { HostLink } from "./host-link.ts";
@@ -92,6 +92,10 @@ export class Context {
 
   get secrets(): ReturnType<typeof secretsFacade> {
     return secretsFacade(this.#ask("secrets"));
+  }
+
+  get services(): ReturnType<typeof servicesFacade> {
+    return servicesFacade(this.#ask("services"));
   }
 
   get fetch(): Fetch {

@@ -4,7 +4,7 @@ import type { FromSchema } from "./types/from-schema.ts";
 
 /**
  * What plugin.yaml declares. `plugin-env.d.ts`, written beside plugin.yaml, fills it in:
- * `permissions`, `call`, `publish`, `subscribe`, `secrets` and `config`. Until then nothing is available.
+ * `permissions`, `call`, `publish`, `subscribe`, `secrets`, `services` and `config`. Until then nothing is available.
  */
 export interface Declared {}
 
@@ -61,6 +61,7 @@ export interface Context<Payloads = {}> {
   /** As the global `fetch`, ended together with the call. */
   readonly fetch: Permitted<"fetch", Fetch>;
   readonly secrets: Permitted<"secrets", Secrets>;
+  readonly services: Permitted<"services", Services>;
 }
 
 export interface RequestContext<Payloads = {}> extends Context<Payloads> {
@@ -187,6 +188,21 @@ export type CallAction = <Result = Json>(action: Member<"call", never>, input?: 
 export interface Secrets {
   get(name: Member<"secrets", never>): Promise<string>;
 }
+
+/** Services of the installation's own. */
+export interface Services {
+  /** `get<Mail>("mail").send({ to })`: each method of `Offered` takes and gives JSON. */
+  get<Offered extends object>(name: Member<"services", never>): Remote<Offered>;
+}
+
+/** The methods of a service as they are called from here: with one input, and always with a promise. */
+export type Remote<Offered extends object> = {
+  readonly [
+    Method in keyof Offered as Offered[Method] extends (...args: never) => unknown ? Method : never
+  ]: Offered[Method] extends (...args: infer Given) => infer Result
+    ? (...input: Given extends [infer Input, ...unknown[]] ? [input: Input] : []) => Promise<Awaited<Result>>
+    : never;
+};
 
 export type Fetch = (input: Request | URL | string, init?: RequestInit) => Promise<Response>;
 

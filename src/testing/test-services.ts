@@ -12,7 +12,13 @@ import { builtinProvider } from "../core/services/builtin.ts";
 import type { DatabaseService } from "../core/services/database/database.ts";
 import type { EventsService } from "../core/services/events/events.ts";
 import { providerOptions } from "../core/services/options.ts";
-import type { Facade, HostCallHandler, PluginIdentity, Service } from "../core/services/service.ts";
+import type {
+  Facade,
+  HostCallHandler,
+  PluginIdentity,
+  Service,
+  ServiceMethod,
+} from "../core/services/service.ts";
 import { TestJobs } from "./test-jobs.ts";
 import { fetchReply, webRequest } from "./web.ts";
 
@@ -24,6 +30,8 @@ export interface PublishedEvent {
 export interface TestServicesOptions {
   /** Actions of other plugins that it calls: `{ "mailer.send": (input) => ({ id: 1 }) }`. */
   actions?: Readonly<Record<string, (input: Json) => Json | Promise<Json>>>;
+  /** Services of the installation's own that it uses: `{ mail: { send: async (input) => ({ id: 1 }) } }`. */
+  services?: Readonly<Record<string, Readonly<Record<string, ServiceMethod>>>>;
   /** Answers its outgoing requests; without it every fetch is refused. */
   fetch?: (request: Request) => Response | Promise<Response>;
   /** Takes the place of single host calls, such as `{ "db.query": ... }`; a database is then not started. */
@@ -52,9 +60,10 @@ export async function openTestServices(build: Build, options: OpenOptions): Prom
     ["jobs", jobs],
   ]);
   if (build.permissions.database) {
-    const given = options.facades?.["db.query"] !== undefined;
-    services.set("database", given ? noDatabase() : await openDatabase(build, open));
+    const replaced = options.facades?.["db.query"] !== undefined;
+    services.set("database", replaced ? given() : await openDatabase(build, open));
   }
+  for (const [name, methods] of Object.entries(options.services ?? {})) services.set(name, given(methods));
   const published: PublishedEvent[] = [];
   events.subscribe("testing", ["*"], ({ name, payload }) => {
     published.push({ name, payload });
@@ -107,11 +116,12 @@ async function openDatabase(build: Build, open: (name: string) => Promise<Servic
   return database;
 }
 
-function noDatabase(): Service {
+function given(methods?: Facade["methods"]): Service {
+  const facade = { calls: {}, ...(methods === undefined ? {} : { methods }) };
   return {
     driver: "testing",
     check: () => Promise.resolve({ ok: true, latencyMs: 0, detail: "given by the test" }),
-    forPlugin: () => Promise.resolve({ calls: {}, [Symbol.asyncDispose]: () => Promise.resolve() }),
+    forPlugin: () => Promise.resolve({ ...facade, [Symbol.asyncDispose]: () => Promise.resolve() }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -59,12 +59,24 @@ export interface HostCalls {
   };
 
   "secrets.get": { args: { name: string }; reply: string };
+
+  /** A method of a service of the installation's own. */
+  "services.call": { args: { service: string; method: string; input: Json }; reply: Json };
 }
 
 export type HostCallName = keyof HostCalls;
 
 /** The permissions a manifest can ask for. */
-export const permissionNames = ["database", "cache", "jobs", "fetch", "call", "events", "secrets"] as const;
+export const permissionNames = [
+  "database",
+  "cache",
+  "jobs",
+  "fetch",
+  "call",
+  "events",
+  "secrets",
+  "services",
+] as const;
 export type PermissionName = (typeof permissionNames)[number];
 
 /** Which permission a host call needs. */
@@ -82,4 +94,5 @@ export const permissionOf: Readonly<Record<HostCallName, PermissionName>> = {
   "actions.call": "call",
   "fetch.request": "fetch",
   "secrets.get": "secrets",
+  "services.call": "services",
 };

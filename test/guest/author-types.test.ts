@@ -25,6 +25,7 @@ const nothing: Manifest = {
     call: [],
     events: { publish: [], subscribe: [] },
     secrets: [],
+    services: [],
   },
   limits: {},
   dependencies: {},
@@ -42,6 +43,7 @@ const everything: Manifest = {
     call: ["mailer.send", "search.*"],
     events: { publish: ["note.*"], subscribe: ["user.created", "team.*"] },
     secrets: ["TOKEN"],
+    services: ["mail"],
   },
   config: {
     type: "object",
@@ -111,6 +113,9 @@ suite("an author's types", () => {
       await ctx.call("search.find");
       const response: Response = await fetch("https://api.example.com", { signal: ctx.signal });
       const secret: string = await ctx.secrets.get("TOKEN");
+      const mail = ctx.services.get<{ send(message: { to: string }, context: object): Promise<{ id: string }>; state: string; count(): number }>("mail");
+      const mailed: { id: string } = await mail.send({ to: "ada@example.com" });
+      const count: number = await mail.count();
       return [sum, done, cached, sent.id, response.status, secret, ctx.query["q"]?.length];`),
     config: route(`
       const greeting: string = ctx.config.greeting;
@@ -197,6 +202,7 @@ suite("an author's types", () => {
     fetch: [route(`return ctx.fetch("https://a.test");`), /Undeclared<"fetch">' has no call signatures/],
     globalFetch: [route(`return fetch("https://a.test");`), /Undeclared<"fetch">' has no call signatures/],
     secrets: [route(`return ctx.secrets.get("TOKEN");`), /Undeclared<"secrets">/],
+    services: [route(`return ctx.services.get("mail");`), /Undeclared<"services">/],
     config: [route(`return ctx.config.greeting;`), /Property 'greeting' does not exist/],
     handler: [
       `export default definePlugin({ events: { "user.created": () => 1 } });`,
@@ -217,6 +223,11 @@ suite("an author's types", () => {
       /"user\.created"' is not assignable to .*note\./,
     ],
     target: [route(`await ctx.call("mailer.drop");`), /"mailer\.drop"' is not assignable/],
+    service: [route(`ctx.services.get("storage");`), /"storage"' is not assignable/],
+    serviceInput: [
+      route(`await ctx.services.get<{ send(to: string): void }>("mail").send(1);`),
+      /not assignable to parameter of type 'string'/,
+    ],
     secret: [route(`await ctx.secrets.get("OTHER");`), /"OTHER"' is not assignable/],
     option: [route(`ctx.config.limit = 5;`), /read-only property/],
     mode: [route(`const mode: "other" = ctx.config.mode; return mode;`), /"fast" \| "slow"/],

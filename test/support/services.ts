@@ -148,6 +148,7 @@ const noPermissions: Permissions = {
   call: [],
   events: { publish: [], subscribe: [] },
   secrets: [],
+  services: [],
 };
 
 export function identity(name: string, permissions: Partial<Permissions> = {}): PluginIdentity {

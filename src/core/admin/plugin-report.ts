@@ -62,4 +62,5 @@ const nothing: PluginInfo["permissions"] = {
   call: [],
   events: { publish: [], subscribe: [] },
   secrets: [],
+  services: [],
 };

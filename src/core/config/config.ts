@@ -80,6 +80,8 @@ export interface Permissions {
   readonly call: readonly string[];
   readonly events: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
   readonly secrets: readonly string[];
+  /** Names of services of the installation's own. */
+  readonly services: readonly string[];
 }
 
 export interface PolicyConfig {

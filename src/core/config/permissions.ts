@@ -14,5 +14,6 @@ export function permissionsOf(yaml: PermissionsYaml | undefined): Permissions {
       subscribe: [...(yaml?.events?.subscribe ?? [])],
     },
     secrets: [...(yaml?.secrets ?? [])],
+    services: [...(yaml?.services ?? [])],
   };
 }

@@ -135,6 +135,14 @@ export const permissionsSchema = (description: string) =>
           "NOTES_TOKEN",
         ]),
       ),
+      services: Type.Optional(
+        list(
+          "^[A-Za-z][A-Za-z0-9_-]*$",
+          'a name such as "mail"',
+          "Services of the installation's own that it may use (`module:` in integration.yaml).",
+          ["mail"],
+        ),
+      ),
     },
     description,
   );

@@ -103,6 +103,7 @@ export function permissionLines(permissions: Permissions): string[] {
     ...permissions.events.publish.map((name) => `events.publish ${name}`),
     ...permissions.events.subscribe.map((name) => `events.subscribe ${name}`),
     ...permissions.secrets.map((name) => `secrets ${name}`),
+    ...permissions.services.map((name) => `services ${name}`),
   ];
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from "../base/log.ts";
 import type { Permissions } from "../config/config.ts";
 import type { HostCall } from "../sandbox/sandbox.ts";
 import type { Facade, HostCallHandler, PluginIdentity, Service } from "../services/service.ts";
+import { openOwnServices } from "./own-services.ts";
 import { Refusals } from "./refusals.ts";
 import type { TenantGate } from "./tenant-gate.ts";
 
@@ -59,6 +60,9 @@ export async function openGrants(
       }
       add(facades.use(await service.forPlugin(plugin)).calls);
     }
+    if (permissions.includes("services")) {
+      add(facades.use(await openOwnServices(plugin, sources)).calls);
+    }
     add(sources.own(plugin));
   } catch (error) {
     await facades.disposeAsync();
@@ -97,6 +101,7 @@ export function grantedNames(permissions: Permissions): PermissionName[] {
     call: permissions.call.length > 0,
     events: permissions.events.publish.length + permissions.events.subscribe.length > 0,
     secrets: permissions.secrets.length > 0,
+    services: permissions.services.length > 0,
   };
   return (Object.keys(granted) as PermissionName[]).filter((name) => granted[name]);
 }

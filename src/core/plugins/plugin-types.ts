@@ -12,6 +12,7 @@ export function pluginTypes(manifest: Manifest): string {
     ["publish", patterns(permissions.events.publish)],
     ["subscribe", patterns(permissions.events.subscribe)],
     ["secrets", literals(permissions.secrets)],
+    ["services", literals(permissions.services)],
     ["config", config === undefined ? "" : schemaType(config, "    ")],
   ].filter(([, type]) => type !== "");
   const body = members.map(([name, type]) => `    ${name}: ${type};\n`).join("");

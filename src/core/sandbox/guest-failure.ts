@@ -26,6 +26,7 @@ const ownCodes: ReadonlySet<string> = new Set<Code>([
   "PLUGIN_BAD_RESPONSE",
   "PLUGIN_DEFINITION",
   "QUOTA_EXCEEDED",
+  "SERVICE_FAILED",
   "SERVICE_UNAVAILABLE",
   "TENANT_MISSING",
   "TENANT_QUOTA",

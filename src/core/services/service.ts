@@ -35,9 +35,17 @@ export interface HostCallContext {
 /** Handles one host call. Arguments come from a guest: they are JSON of unknown shape until the handler has checked them. */
 export type HostCallHandler = (args: unknown, context: HostCallContext) => Promise<Json>;
 
+/**
+ * Takes JSON of unknown shape from a guest and gives JSON. What it throws as an `XcoreError` reaches the plugin as it is; anything else is
+ * logged here, and the plugin is told that the service failed.
+ */
+export type ServiceMethod = (input: Json, context: HostCallContext) => Promise<unknown>;
+
 /** What one plugin may do with one service: its part of the table of host calls. */
 export interface Facade extends AsyncDisposable {
   readonly calls: { readonly [Name in HostCallName]?: HostCallHandler };
+  /** Of a service of the installation's own: what a plugin with the permission `services: [name]` may call. */
+  readonly methods?: Readonly<Record<string, ServiceMethod>>;
 }
 
 /** The reply type of a host call; handlers narrow to it with `satisfies`. */

@@ -1,4 +1,4 @@
-// ctx.jobs, ctx.events, ctx.secrets and ctx.call: each one host call or two.
+// ctx.jobs, ctx.events, ctx.secrets, ctx.services and ctx.call: each one host call or two.
 import type { Json } from "../../wire/json.ts";
 import type { EnqueueOptions, Jobs, PublishOptions } from "../plugin-api.ts";
 import { XcoreError } from "../errors.ts";
@@ -45,6 +45,21 @@ export function eventsFacade(
 
 export function secretsFacade(ask: Ask): { get(name: string): Promise<string> } {
   return { get: (name) => ask("secrets.get", { name }) };
+}
+
+type Remote = Readonly<Record<string, (input?: unknown) => Promise<Json>>>;
+
+/** Every name is a method: the core knows which of them there are. But for `then`: whoever awaits it does not call one. */
+export function servicesFacade(ask: Ask): { get(name: string): Remote } {
+  return {
+    get: (service) =>
+      new Proxy({} as Remote, {
+        get: (_, method) =>
+          typeof method !== "string" || method === "then"
+            ? undefined
+            : (input: unknown = null) => ask("services.call", { service, method, input: input as Json }),
+      }),
+  };
 }
 
 export function callFacade(ask: Ask): (target: string, input?: unknown) => Promise<Json> {

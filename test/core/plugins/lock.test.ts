@@ -24,6 +24,7 @@ const nothing = {
   call: [],
   events: { publish: [], subscribe: [] },
   secrets: [],
+  services: [],
 };
 const git: LockEntry = {
   version: "1.0.0",

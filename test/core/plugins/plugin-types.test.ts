@@ -25,6 +25,7 @@ const manifest: Manifest = {
     call: ["a.*", "b.c"],
     events: { publish: ["*", "x.y"], subscribe: ["odd`${x}\\*"] },
     secrets: ["A", 'B"'],
+    services: ["mail", "storage"],
   },
   limits: {},
   dependencies: {},
@@ -42,11 +43,12 @@ suite("plugin types", () => {
         "",
         'declare module "xcore/plugin" {',
         "  interface Declared {",
-        '    permissions: "cache" | "call" | "events" | "secrets";',
+        '    permissions: "cache" | "call" | "events" | "secrets" | "services";',
         '    call: `a.${string}` | "b.c";',
         "    publish: string;",
         "    subscribe: `odd\\`\\${x}\\\\${string}`;",
         '    secrets: "A" | "B\\"";',
+        '    services: "mail" | "storage";',
         "  }",
         "}",
         "",
@@ -62,6 +64,7 @@ suite("plugin types", () => {
       call: [],
       events: { publish: [], subscribe: [] },
       secrets: [],
+      services: [],
     };
     assert.match(pluginTypes({ ...manifest, permissions: none }), /\{\n {2}interface Declared \{\}\n\}\n$/);
   });

@@ -27,6 +27,7 @@ test("a name and a version are all a manifest needs", async () => {
       call: [],
       events: { publish: [], subscribe: [] },
       secrets: [],
+      services: [],
     },
     limits: {},
     dependencies: {},

@@ -35,7 +35,7 @@ export type Consent = (request: ConsentRequest) => Promise<boolean>;
 
 /** What reaches out of this machine with what it knows comes first, what only costs room comes last. */
 export function asksOf(permissions: Permissions): Ask[] {
-  const { fetch, secrets, call, events, database, jobs, cache } = permissions;
+  const { fetch, secrets, services, call, events, database, jobs, cache } = permissions;
   return [
     ...fetch
       .filter(isWide)
@@ -46,6 +46,7 @@ export function asksOf(permissions: Permissions): Ask[] {
     ...fetch
       .filter((host) => !isWide(host))
       .map((host) => ask(`fetch=${host}`, `exchange data with ${host} over the network`)),
+    ...services.map((name) => ask(`service=${name}`, `use this server's service ${name}`)),
     ...call.map((action) =>
       ask(
         `call=${action}`,
@@ -84,6 +85,7 @@ const lists = {
   publish: (yaml: Draft, value: string) => ((yaml.events ??= {}).publish ??= []).push(value),
   subscribe: (yaml: Draft, value: string) => ((yaml.events ??= {}).subscribe ??= []).push(value),
   secret: (yaml: Draft, value: string) => (yaml.secrets ??= []).push(value),
+  service: (yaml: Draft, value: string) => (yaml.services ??= []).push(value),
 } as const;
 const flags = ["database", "cache", "jobs"] as const;
 
@@ -95,6 +97,7 @@ interface Draft {
   call?: string[];
   events?: { publish?: string[]; subscribe?: string[] };
   secrets?: string[];
+  services?: string[];
 }
 
 /** `database,fetch=api.example.com` as permissions. Throws `USAGE` naming what is no permission. */
@@ -118,6 +121,7 @@ export function parseAllow(texts: readonly string[]): Permissions {
     call: draft.call ?? [],
     events: { publish: draft.events?.publish ?? [], subscribe: draft.events?.subscribe ?? [] },
     secrets: draft.secrets ?? [],
+    services: draft.services ?? [],
   };
 }
 
@@ -170,7 +174,7 @@ function asksAmong(request: ConsentRequest, lines: readonly string[]): Ask[] {
     lines.map((line) =>
       line
         .replace(/^events\./, "")
-        .replace(/^secrets /, "secret ")
+        .replace(/^(secret|service)s /, "$1 ")
         .replace(" ", "="),
     ),
   );

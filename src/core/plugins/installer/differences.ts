@@ -64,7 +64,7 @@ function asksAmong(permissions: Manifest["permissions"], lines: readonly string[
 const allowOf = (line: string): string =>
   line
     .replace(/^events\./, "")
-    .replace(/^secrets /, "secret ")
+    .replace(/^(secret|service)s /, "$1 ")
     .replace(" ", "=");
 
 export async function changedMigrations(

@@ -20,6 +20,7 @@ const all: Permissions = {
   call: ["mailer.send", "crm.*"],
   events: { publish: ["note.*"], subscribe: ["*"] },
   secrets: ["TOKEN"],
+  services: ["mail"],
 };
 
 function request(permissions: Permissions): ConsentRequest {
@@ -45,6 +46,7 @@ test("asks are in words, what reaches out comes first and what only takes room c
       "exchange data with any host under example.org over the network",
       "read the secret TOKEN",
       "exchange data with api.example.com over the network",
+      "use this server's service mail",
       "have the plugin mailer do 'send'",
       "have the plugin crm do anything it offers",
       "hear every event",
@@ -67,7 +69,7 @@ test("--allow that covers less is refused, naming each that is missing", async (
   const allowed = parseAllow(["database", "cache,jobs", "fetch=*.example.org", "publish=*", "call=crm.*"]);
   await assert.rejects(consentByAllow(allowed)(request(all)), {
     code: "CONSENT_REFUSED",
-    message: /: secret=TOKEN,fetch=api\.example\.com,call=mailer\.send,subscribe=\*$/,
+    message: /: secret=TOKEN,fetch=api\.example\.com,service=mail,call=mailer\.send,subscribe=\*$/,
     hint: /--allow 'fetch=\*\.example\.org,secret=TOKEN,/,
   });
 });
@@ -75,7 +77,7 @@ test("--allow that covers less is refused, naming each that is missing", async (
 test("a wider --allow covers a narrower wish", async () => {
   const narrow = { ...all, fetch: ["api.example.org"], call: ["crm.find"] };
   const allowed = parseAllow([
-    "database,cache,jobs,fetch=*.example.org,call=crm.*,publish=*,subscribe=*,secret=TOKEN",
+    "database,cache,jobs,fetch=*.example.org,call=crm.*,publish=*,subscribe=*,secret=TOKEN,service=mail",
   ]);
   assert.equal(await consentByAllow(allowed)(request(narrow)), true);
 });

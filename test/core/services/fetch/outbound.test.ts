@@ -19,6 +19,7 @@ function identity(fetch: string[]): PluginIdentity {
       call: [],
       events: { publish: [], subscribe: [] },
       secrets: [],
+      services: [],
     },
     limits: {
       memoryBytes: 0,
