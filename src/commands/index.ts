@@ -27,6 +27,7 @@ export const commands: CommandTable = {
   new: () => import("./new.ts"),
   "plugin:add": () => import("./plugin/add.ts"),
   "plugin:approve": () => import("./plugin/approve.ts"),
+  "plugin:audit": () => import("./plugin/audit.ts"),
   "plugin:call": () => import("./plugin/call.ts"),
   "plugin:diff": () => import("./plugin/diff.ts"),
   "plugin:info": () => import("./plugin/info.ts"),

@@ -109,14 +109,16 @@ export function permissionLines(permissions: Permissions): string[] {
 
 /** What `asked` holds beyond `approved`, as `permissionLines` writes it. */
 export function unapproved(asked: Permissions, approved: Permissions): string[] {
-  return permissionLines(asked).filter((line) => {
-    const [kind = "", value = ""] = line.split(" ");
-    if (value === "") return !permissionLines(approved).includes(kind);
-    const patterns = permissionLines(approved)
-      .filter((other) => other.startsWith(`${kind} `))
-      .map((other) => other.slice(kind.length + 1));
-    return !patterns.some((pattern) => (kind === "fetch" ? coversHost : coversName)(pattern, value));
-  });
+  const granted = permissionLines(approved);
+  return permissionLines(asked).filter((line) => !granted.some((grant) => covers(grant, line)));
+}
+
+/** Whether one line of `permissionLines` allows what another asks for. */
+export function covers(grant: string, line: string): boolean {
+  const [kind = "", value = ""] = line.split(" ");
+  const [granted = "", pattern = ""] = grant.split(" ");
+  if (kind !== granted) return false;
+  return (kind === "fetch" ? coversHost : coversName)(pattern, value);
 }
 
 /** `note.*` covers `note.created` and `note.tag.*`; `*` covers everything. */
