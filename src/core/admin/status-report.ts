@@ -41,7 +41,8 @@ export async function statusReport(sources: ReportSources, lag: LoopLag): Promis
       ),
     ...sources.plugins.circuits
       .list()
-      .filter(({ state }) => state !== "closed")
+      // Once it may be tried again, nobody knows: perhaps nobody calls it any more.
+      .filter(({ state }) => state === "open")
       .map(
         ({ caller, action, failures }) =>
           `calls of ${action} by ${caller} rest: it failed ${failures} times in a row`,
