@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { defineQuota } from "./redis-quota.ts";
 
 export interface RedisLinkOptions {
   url: string;
@@ -54,6 +55,7 @@ export class RedisLink {
       retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1000),
     };
     this.#redis = new Redis(options.url, { ...common, commandTimeout: commandTimeoutMs });
+    defineQuota(this.#redis);
     this.#subscriber = new Redis(options.url, { ...common, autoResubscribe: false });
     this.#redis.on("error", (error) => this.#distrust(messageOf(error)));
     this.#redis.on("close", () => this.#distrust(this.#trusted ? "the connection was closed" : this.#reason));

@@ -2,6 +2,7 @@
 import type { L2CacheDriver } from "bentocache/types";
 import type { Redis } from "ioredis";
 import type { RedisLink } from "./redis-link.ts";
+import { dropFrom, setWithin, type Account } from "./redis-quota.ts";
 
 /** How Bentocache begins the key of a tag's mark. */
 export const tagMark = "___bc:t:";
@@ -9,16 +10,18 @@ export const tagMark = "___bc:t:";
 export class RedisTier implements L2CacheDriver {
   readonly type = "l2" as const;
   readonly #link: RedisLink;
+  readonly #account: Account;
   readonly #start: string;
 
-  /** `start` is what every key of this tier begins with. */
-  constructor(link: RedisLink, start: string) {
+  /** `start` is what every key of this tier begins with; by default all that its account speaks of. */
+  constructor(link: RedisLink, account: Account, start = account.start) {
     this.#link = link;
+    this.#account = account;
     this.#start = start;
   }
 
   namespace(namespace: string): RedisTier {
-    return new RedisTier(this.#link, `${this.#start}${namespace}:`);
+    return new RedisTier(this.#link, this.#account, `${this.#start}${namespace}:`);
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -33,12 +36,11 @@ export class RedisTier implements L2CacheDriver {
 
   async set(key: string, value: string, ttlMs?: number): Promise<boolean> {
     const full = this.#start + key;
+    const mark = key.startsWith(tagMark);
     const write = (redis: Redis): Promise<unknown> =>
-      ttlMs === undefined ? redis.set(full, value) : redis.set(full, value, "PX", Math.ceil(ttlMs));
+      setWithin(redis, this.#account, { key: full, value, ttlMs, mark });
     // A tag's mark says since when its entries are invalid: it must get there, however late.
-    await (key.startsWith(tagMark)
-      ? this.#link.write([full], write, write)
-      : this.#link.write([full], write));
+    await (mark ? this.#link.write([full], write, write) : this.#link.write([full], write));
     return true;
   }
 
@@ -49,7 +51,7 @@ export class RedisTier implements L2CacheDriver {
   async deleteMany(keys: string[]): Promise<boolean> {
     if (keys.length === 0) return true;
     const full = keys.map((key) => this.#start + key);
-    await this.#link.write(full, (redis) => redis.unlink(...full));
+    await this.#link.write(full, (redis) => dropFrom(redis, this.#account, full));
     return true;
   }
 

@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { withDeadline } from "../../base/deadline.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { parseSize, sizePattern } from "../../base/units.ts";
 import type { Facade, Health, PluginIdentity, Provider, Service } from "../service.ts";
 import { cacheFacade } from "./facade.ts";
 import { commonOptions, settingsOf, type CacheSettings } from "./options.ts";
@@ -18,6 +19,12 @@ const options = Type.Object(
       default: "redis://127.0.0.1:6379",
       examples: ["redis://127.0.0.1:6379"],
     }),
+    redisSize: Type.String({
+      pattern: sizePattern,
+      default: "64mb",
+      examples: ["64mb"],
+      description: "Room in Redis for each plugin's values; those that expire soonest go first.",
+    }),
     /** Servers with the same prefix share their caches. */
     prefix: Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$", default: "xcore", examples: ["shop"] }),
   },
@@ -31,6 +38,7 @@ export const redisCache: Provider<Static<typeof options>> = {
   async open({ options: written, logger }) {
     const cache = new RedisCache({
       ...settingsOf(written),
+      maxRedisBytes: parseSize(written.redisSize) ?? 64 * 1024 ** 2,
       url: written.url,
       prefix: written.prefix,
       logger,
@@ -41,6 +49,7 @@ export const redisCache: Provider<Static<typeof options>> = {
 };
 
 interface Settings extends CacheSettings {
+  maxRedisBytes: number;
   url: string;
   prefix: string;
   logger: Logger;
@@ -102,7 +111,10 @@ class RedisCache implements Service {
       cache = new PluginCache({
         plugin: name,
         ...this.#settings,
-        remote: new RedisTier(this.#link, this.#startOf(name)),
+        remote: new RedisTier(this.#link, {
+          start: this.#startOf(name),
+          maxBytes: this.#settings.maxRedisBytes,
+        }),
       });
       this.#caches.set(name, cache);
     }

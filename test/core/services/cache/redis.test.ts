@@ -1,6 +1,7 @@
 // Cache in a real Redis behind memory: the same as memory alone, shared between nodes, and unharmed when Redis is away.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { Redis } from "ioredis";
 import { redisCache } from "../../../../src/core/services/cache/redis.ts";
 import type { Service } from "../../../../src/core/services/service.ts";
 import { cacheConformance, viewOf } from "../../../conformance/cache.ts";
@@ -15,7 +16,10 @@ after(() => redis[Symbol.asyncDispose]());
 const open = (options: Record<string, unknown> = {}): Promise<Service> =>
   openProvider(redisCache, { options: { url: redis.url, ...options } });
 
-cacheConformance("redis", open);
+cacheConformance("redis behind memory", open);
+
+// Memory that holds no entry at all: whatever is got was in Redis.
+cacheConformance("redis alone", (options = {}) => open({ prefix: "alone", size: "1b", ...options }));
 
 const isOk = (cache: Service) => async (): Promise<boolean> => (await cache.check(1000)).ok;
 const miss = { hit: false };
@@ -56,6 +60,53 @@ describe("cache: redis between nodes", () => {
     await using other = await open({ prefix: "other" });
     await (await viewOf(one, "notes")).set("mine", 1);
     assert.deepEqual(await (await viewOf(other, "notes")).get("mine"), miss);
+  });
+});
+
+describe("cache: room in Redis", () => {
+  const keysOf = async (prefix: string, plugin: string): Promise<string[]> => {
+    const client = new Redis(redis.url);
+    try {
+      return (await client.keys(`${prefix}:cache:${plugin}:*`)).sort();
+    } finally {
+      client.disconnect();
+    }
+  };
+
+  test("a plugin that fills its room pushes out its own values, those first that expire soonest", async () => {
+    await using cache = await open({ prefix: "room", size: "1b", redisSize: "64kb", maxValue: "16kb" });
+    const [greedy, modest] = [await viewOf(cache, "greedy"), await viewOf(cache, "modest")];
+    await modest.set("k", "here");
+    await greedy.set("soon", "x".repeat(10_000), { ttlMs: 60_000 });
+    await greedy.set("tagged", "x", { ttlMs: 120_000, tags: ["t"] });
+    await greedy.delete({ tags: ["t"] });
+    for (let n = 0; n < 50; n += 1)
+      await greedy.set(`k${n}`, "x".repeat(10_000), { ttlMs: 3_600_000 + n * 1000 });
+    assert.deepEqual(await modest.get("k"), { hit: true, value: "here" });
+    for (const key of ["soon", "tagged", "k0", "k30"]) assert.deepEqual(await greedy.get(key), miss);
+    assert.deepEqual(await greedy.get("k49"), { hit: true, value: "x".repeat(10_000) });
+    const kept = await keysOf("room", "greedy");
+    assert.ok(
+      kept.some((key) => key.includes("___bc:t:")),
+      "the mark of a deleted tag has gone",
+    );
+    assert.ok(kept.length <= 9, kept.join(" "));
+    await cache.removePlugin?.("greedy");
+    assert.deepEqual(await keysOf("room", "greedy"), []);
+  });
+
+  test("what is deleted or has expired makes room, and what is written again is counted once", async () => {
+    await using cache = await open({ prefix: "again", size: "1b", redisSize: "32kb", maxValue: "16kb" });
+    const notes = await viewOf(cache, "notes");
+    for (let n = 0; n < 40; n += 1) await notes.set("same", "x".repeat(10_000));
+    await notes.set("other", "y".repeat(10_000));
+    assert.deepEqual(await notes.get("same"), { hit: true, value: "x".repeat(10_000) });
+    await notes.delete({ keys: ["same"] });
+    await notes.set("short", "z".repeat(8000), { ttlMs: 30 });
+    await until(async () => ((await notes.get("short")) as { hit: boolean }).hit === false);
+    await notes.set("third", "w".repeat(10_000));
+    for (const key of ["other", "third"])
+      assert.equal(((await notes.get(key)) as { hit: boolean }).hit, true, key);
   });
 });
 
