@@ -45,6 +45,7 @@ export async function openTenancy({
   return {
     tenants,
     sources: {
+      isolated: config.tenants.isolation === "isolate",
       forCall: (name) => tenants.forCall(name),
       activeOf: (plugin) => tenants.activeOf(plugin),
       prepare: (build, tenant) => migratePlugin({ ...options, build, tenant }),

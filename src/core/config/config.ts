@@ -117,6 +117,8 @@ export interface RegistryConfig {
 
 export interface TenantsConfig {
   readonly from: TenantSource;
+  /** `isolate`: every plugin runs in an isolate of its own for each tenant. */
+  readonly isolation: "shared" | "isolate";
   /** Of a tenant that has none of its own; undefined: no bound. */
   readonly quotas: { readonly requests: Rate | undefined; readonly jobs: number | undefined };
 }

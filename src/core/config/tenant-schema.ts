@@ -95,6 +95,13 @@ export const tenantsSchema = closed(
       },
       "Where a request's tenant comes from; exactly one of these.",
     ),
+    isolation: Type.Optional(
+      Type.Enum(["shared", "isolate"], {
+        description:
+          "shared: an isolate of a plugin works for all tenants; isolate: one for each, with memory of its own.",
+        default: "shared",
+      }),
+    ),
     quotas: Type.Optional(
       closed(
         {

@@ -24,7 +24,11 @@ export function tenantsConfig(
     const got = sources.length === 0 ? "nothing" : sources.join(" and ");
     complain(["tenants", "from"], `expected exactly one of subdomain, header and claim, got ${got}`);
   }
-  return { from: sourceOf(yaml.from, workspace, complain), quotas };
+  return {
+    from: sourceOf(yaml.from, workspace, complain),
+    isolation: yaml.isolation ?? "shared",
+    quotas,
+  };
 }
 
 function sourceOf(

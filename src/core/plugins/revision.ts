@@ -13,6 +13,7 @@ import type {
   PluginResponse,
   RequestOptions,
   Sandbox,
+  SandboxOptions,
   SandboxPool,
 } from "../sandbox/sandbox.ts";
 import type { EventsService } from "../services/events/events.ts";
@@ -25,6 +26,7 @@ import { eventJobs, keptEvent } from "./durable-events.ts";
 import { inspectableCode } from "./inspected.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
 import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
+import { TenantSandboxes, type TenantSandboxesOptions } from "./tenant-sandboxes.ts";
 
 const startTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
@@ -86,7 +88,7 @@ export class Revision {
     const grants = undo.use(await openGrants(identity, sources.grants, gate));
     const logger = sources.logger.child({ plugin: identity.name });
     const redact = redactor({ ...secretOptions(build.config), ...build.secrets });
-    const sandbox = await sources.sandboxes.open({
+    const opened: SandboxOptions = {
       label: build.label,
       ...(build.trusted ? { trusted: join(build.entry.folder, build.manifest.entry) } : {}),
       group: options.group,
@@ -107,7 +109,14 @@ export class Revision {
         logger[level]({ guest: redact.data(fields), tenant: origin?.tenant?.id }, redact.text(message)),
       redact: redact.text,
       onEnd: options.onEnd,
-    });
+    };
+    const own = await sources.sandboxes.open(opened);
+    const { onEnd } = options;
+    const open: TenantSandboxesOptions["open"] = (more) => sources.sandboxes.open({ ...opened, ...more });
+    const sandbox =
+      sources.tenants?.isolated === true && !build.trusted
+        ? new TenantSandboxes({ own, plugin: build.label, startTimeoutMs, open, onEnd })
+        : own;
     undo.defer(() => sandbox.close());
     const revision = new Revision(options, sandbox, grants, sources);
     revision.#checkDeclarations(identity);

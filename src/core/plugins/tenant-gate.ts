@@ -7,6 +7,8 @@ import type { HostCall } from "../sandbox/sandbox.ts";
 import type { Build } from "./build.ts";
 
 export interface TenantSources {
+  /** Whether each tenant has an isolate of its own in every plugin. */
+  readonly isolated: boolean;
   /** Throws `TENANT_UNKNOWN`. */
   forCall(name: string): CallTenant;
   /** Those that the plugin works for now. */

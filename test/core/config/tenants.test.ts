@@ -29,6 +29,7 @@ test("a tenant comes from a subdomain, a header of a proxy, or a claim", async (
   const subdomain = await read("from: { subdomain: example.com }\nquotas: { requests: 600/1m, jobs: 10 }");
   assert.deepEqual(subdomain.config.tenants, {
     from: { kind: "subdomain", of: "example.com" },
+    isolation: "shared",
     quotas: { requests: { count: 600, perMs: 60_000 }, jobs: 10 },
   });
   const header = await read("from: { header: { name: X-Tenant, proxies: [10.0.0.0/8, 192.0.2.1, '::1'] } }");
