@@ -15,6 +15,7 @@ import { createApp } from "./http/app.ts";
 import { listen } from "./http/server.ts";
 import { migrateApplication, migratePlugin } from "./migrations/at-start.ts";
 import { healAbandoned } from "./plugins/installer/heal.ts";
+import { linkedFolders } from "./plugins/installed.ts";
 import { openPlugins, type Plugins } from "./plugins/open.ts";
 import { probationMs } from "./plugins/probation.ts";
 import { watchWorkspace } from "./plugins/watcher.ts";
@@ -137,6 +138,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     opening.use(
       await watchWorkspace({
         workspace: config.workspace,
+        links: () => linkedFolders(config),
         onSaved: (saved) => void reloader.saved(saved),
         onError: (error) => logger.error({ err: error }, "the watcher failed"),
       }),

@@ -39,6 +39,13 @@ export {
   type OutdatedEntry,
   type OutdatedOptions,
 } from "./plugins/installer/outdated.ts";
+export {
+  linkPlugin,
+  unlinkPlugin,
+  type Linked,
+  type LinkOptions,
+  type Unlinked,
+} from "./plugins/installer/link.ts";
 export { pinPlugin, type PinOptions } from "./plugins/installer/pin.ts";
 export { rollbackPlugin, type RollbackOptions, type RolledBack } from "./plugins/installer/rollback.ts";
 export {

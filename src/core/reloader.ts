@@ -1,5 +1,5 @@
 // What a save means: which plugins are loaded anew, and nothing else.
-import { basename, join, relative } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import { asXcoreError } from "./base/error.ts";
 import type { Logger } from "./base/log.ts";
 import type { Config } from "./config/config.ts";
@@ -83,7 +83,7 @@ export class Reloader {
   }
 
   #folder(name: string): string {
-    return join(this.#options.config().workspace, "plugins", name);
+    return resolve(this.#options.config().workspace, "plugins", name);
   }
 }
 

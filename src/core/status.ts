@@ -16,7 +16,7 @@ export interface PluginStatus {
   state: PluginState;
   /** Why it failed or was quarantined. */
   reason: { code: string; message: string } | null;
-  source: "workspace" | "installed";
+  source: "workspace" | "installed" | "linked";
   /** A newer revision that failed its first minute here and went back by itself. */
   wentBack: { version: string; reason: string; at: string } | null;
   /** It runs in the core's own process, without limits of memory and CPU. */

@@ -11,7 +11,7 @@ export interface ListedPlugin {
   /** The server's word where one runs; otherwise `installed`, `disabled` or `failed`. */
   state: string;
   reason: { code: string; message: string } | null;
-  source: "workspace" | "installed";
+  source: "workspace" | "installed" | "linked";
   origin: string | null;
   pinned: boolean;
   wentBack: InventoryEntry["wentBack"];

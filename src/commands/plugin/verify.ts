@@ -41,6 +41,9 @@ export default class PluginVerify extends BaseCommand {
     } else {
       for (const { rule, path, message } of findings) this.log(`${oneLine(path)}: ${message} (${rule})`);
     }
+    for (const name of report.linked) {
+      this.logToStderr(`${name} is linked to a folder: nothing of it can be verified.`);
+    }
     this.logToStderr(
       findings.length === 0
         ? `${checked.length} ${checked.length === 1 ? "plugin is" : "plugins are"} as xcore.lock says.`

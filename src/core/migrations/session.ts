@@ -6,7 +6,8 @@ import type { Logger } from "../base/log.ts";
 import { ownerOf, partsOf } from "../base/tenant.ts";
 import type { Config } from "../config/config.ts";
 import { readCatalog, type CatalogEntry } from "../plugins/catalog.ts";
-import { readLock, storeFolder } from "../plugins/lock.ts";
+import { installedPlugins } from "../plugins/installed.ts";
+import { readLock } from "../plugins/lock.ts";
 import type { DatabaseService } from "../services/database/database.ts";
 import { openServices } from "../services/registry.ts";
 import { TenantStore } from "../services/tenants/store.ts";
@@ -36,13 +37,9 @@ export async function openMigrations(config: Config, logger: Logger): Promise<Mi
     });
   }
   const lock = await readLock(config.workspace);
-  const installed = Object.entries(lock.plugins).map(([name, locked]) => ({
-    name,
-    folder: storeFolder(config.stateFolder, name, locked),
-  }));
-  const entries = await readCatalog(config, installed);
+  const entries = await readCatalog(config, await installedPlugins(config, lock));
   const mayUse = (entry: CatalogEntry): boolean =>
-    entry.source === "workspace" || lock.plugins[entry.name]?.approved.database === true;
+    entry.source !== "installed" || lock.plugins[entry.name]?.approved.database === true;
   const services = await openServices({ ...config, services: { database: service } }, { logger });
   const application = applicationMigrations(services.database, config);
   const owned = entries.filter((entry) => entry.manifest?.permissions.database === true && mayUse(entry));
@@ -68,7 +65,7 @@ export async function openMigrations(config: Config, logger: Logger): Promise<Mi
     async create(plugin, options) {
       if (plugin === undefined) return application.create(options);
       const entry = findPlugin(plugin, entries);
-      if (entry.source === "workspace") return targetOf(entry, services.database, entry.name).create(options);
+      if (entry.source !== "installed") return targetOf(entry, services.database, entry.name).create(options);
       throw new XcoreError(
         "FORBIDDEN",
         `plugin '${plugin}' is an installed one; its migrations come with it`,

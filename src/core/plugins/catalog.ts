@@ -7,12 +7,16 @@ import type { WentBack } from "./lock.ts";
 import type { Manifest } from "./manifest.ts";
 import { manifestFile, readManifest } from "./read-manifest.ts";
 
-export type PluginSource = "workspace" | "installed";
+/** `linked`: worked on in place, outside of the project. */
+export type PluginSource = "workspace" | "installed" | "linked";
 
 /** Where an installed plugin lies, as xcore.lock has it. */
 export interface InstalledPlugin {
   readonly name: string;
   readonly folder: string;
+  readonly linked?: true;
+  /** Why it is not even looked at. */
+  readonly error?: XcoreError;
   /** A revision that failed its first minute here. */
   readonly wentBack?: WentBack | undefined;
 }
@@ -39,7 +43,10 @@ export async function readCatalog(
   const own = await ownFolders(config.workspace);
   const entries = await Promise.all([
     ...own.map(({ name, folder }) => readEntry({ name, folder, source: "workspace" })),
-    ...installed.map((one) => readEntry({ ...one, source: "installed" })),
+    ...installed.map(({ linked, error, ...one }) => {
+      const place: CatalogPlace = { ...one, source: linked === true ? "linked" : "installed" };
+      return error === undefined ? readEntry(place) : { ...place, error };
+    }),
   ]);
   return withoutDuplicates(entries).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -75,7 +82,7 @@ async function ownFolders(workspace: string): Promise<InstalledPlugin[]> {
 async function readEntry(place: CatalogPlace): Promise<CatalogEntry> {
   try {
     const manifest = await readManifest(place.folder);
-    if (place.source === "installed" && manifest.name !== place.name) {
+    if (place.source !== "workspace" && manifest.name !== place.name) {
       throw new XcoreError(
         "LOCK_MISMATCH",
         `xcore.lock says '${place.name}', but ${join(place.folder, manifestFile)} says '${manifest.name}'`,

@@ -93,11 +93,11 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       },
       async build(entry) {
         const config = options.config();
-        if (entry.error?.code === "PLUGIN_EXISTS") throw entry.error;
+        if (entry.error?.code === "PLUGIN_EXISTS" || entry.error?.code === "FORBIDDEN") throw entry.error;
         const locked = entry.source === "installed" ? await verifiedEntry(config, entry) : undefined;
         const manifest = await readManifest(entry.folder);
         const label = `${manifest.name}@${manifest.version}`;
-        if (options.writeTypes && entry.source === "workspace")
+        if (options.writeTypes && entry.source !== "installed")
           await writeTypes(entry.folder, pluginTypes(manifest));
         const build = await buildPlugin(entry, manifest, {
           config,
@@ -154,7 +154,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
 function groupOf(build: Build, config: Config): string {
   const { name } = build.manifest;
   const isolation =
-    config.plugins[name]?.isolation ?? (build.entry.source === "workspace" ? "shared" : "own");
+    config.plugins[name]?.isolation ?? (build.entry.source === "installed" ? "own" : "shared");
   return isolation === "own" ? `own:${name}` : `group:${isolation}`;
 }
 

@@ -3,7 +3,7 @@ import { join, relative, sep } from "node:path";
 import { watch } from "chokidar";
 
 export interface Saved {
-  /** Plugin folders under plugins/ (by folder name) to the files touched in them, absolute. */
+  /** Plugin folders (by name those under plugins/, linked ones absolute) to the files touched in them, absolute. */
   plugins: ReadonlyMap<string, ReadonlySet<string>>;
   /** integration.yaml, .env or xcore.lock. */
   project: boolean;
@@ -11,6 +11,8 @@ export interface Saved {
 
 export interface WatchOptions {
   workspace: string;
+  /** Absolute folders of linked plugins, asked for anew when xcore.lock was saved. */
+  links(): Promise<readonly string[]>;
   onSaved(saved: Saved): void;
   onError(error: unknown): void;
 }
@@ -22,7 +24,8 @@ const projectFiles = ["integration.yaml", ".env", "xcore.lock"];
 export async function watchWorkspace(options: WatchOptions): Promise<AsyncDisposable> {
   const pluginsFolder = join(options.workspace, "plugins");
   const files = projectFiles.map((name) => join(options.workspace, name));
-  const watcher = watch([pluginsFolder, ...files], {
+  let links = await options.links();
+  const watcher = watch([pluginsFolder, ...files, ...links], {
     ignoreInitial: true,
     ignored: (path) =>
       /[/\\](node_modules|\.git|\.xcore)([/\\]|$)|plugin-env\.d\.ts$|~$|\.sw[a-z]$/.test(
@@ -38,11 +41,19 @@ export async function watchWorkspace(options: WatchOptions): Promise<AsyncDispos
     plugins = new Map();
     project = false;
     options.onSaved(saved);
+    if (saved.project) void follow();
+  };
+  const follow = async (): Promise<void> => {
+    const wanted = await options.links().catch(() => links);
+    watcher.unwatch(links.filter((folder) => !wanted.includes(folder)));
+    watcher.add(wanted.filter((folder) => !links.includes(folder)));
+    links = wanted;
   };
   watcher.on("all", (_event, path) => {
     if (files.includes(path)) project = true;
     else {
-      const [folder] = relative(pluginsFolder, path).split(sep);
+      const link = links.find((one) => path.startsWith(one + sep));
+      const [folder] = link === undefined ? relative(pluginsFolder, path).split(sep) : [link];
       if (folder === undefined || folder === "" || folder === "..") return;
       plugins.set(folder, (plugins.get(folder) ?? new Set()).add(path));
     }

@@ -119,7 +119,7 @@ async function askConsent(request: ConsentRequest, consent: Consent): Promise<vo
 function refuseTaken(manifest: Manifest, known: readonly CatalogEntry[]): void {
   const taken = known.find((entry) => entry.name === manifest.name);
   if (taken === undefined) return;
-  const isOwn = taken.source === "workspace";
+  const isOwn = taken.source !== "installed";
   throw new XcoreError(
     "PLUGIN_EXISTS",
     isOwn

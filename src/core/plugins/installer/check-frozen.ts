@@ -30,9 +30,9 @@ export async function frozenFindings(config: Config, lock: Lock): Promise<Verify
   for (const [name, { folder }] of Object.entries(lock.links ?? {})) {
     add("linked", name, `plugin '${name}' is linked to ${folder}, which xcore.lock can't pin`);
   }
-  for (const { name, manifest } of known) {
+  for (const { name, manifest, source } of known) {
     if (manifest === undefined || config.plugins[name]?.enabled === false) continue;
-    const entry = lock.plugins[name];
+    const entry = source === "installed" ? lock.plugins[name] : undefined;
     const attempt = (rule: VerifyRule, look: () => void, path?: string): void => {
       try {
         look();

@@ -47,6 +47,8 @@ export interface VerifyReport {
   /** Plugins that were looked at. */
   checked: string[];
   findings: VerifyFinding[];
+  /** Linked plugins: nothing of them can be verified. */
+  linked: string[];
   frozen: boolean;
 }
 
@@ -67,7 +69,7 @@ export async function verifyPlugins(options: VerifyOptions): Promise<VerifyRepor
   const findings: VerifyFinding[] = [];
   for (const name of checked) findings.push(...(await checkPlugin(name, lock, config)));
   if (frozen) findings.push(...(await frozenFindings(config, lock)));
-  return { checked, findings, frozen };
+  return { checked, findings, linked: Object.keys(lock.links ?? {}).sort(), frozen };
 }
 
 async function checkPlugin(name: string, lock: Lock, config: Config): Promise<VerifyFinding[]> {

@@ -9,7 +9,7 @@ export interface Change {
   /** The plugin it is about: when the server fails to load this one, the change goes back. */
   name: string;
   /** As messages have it: `plugin 'notes' was not updated`. */
-  done: "installed" | "updated" | "rolled back";
+  done: "installed" | "updated" | "rolled back" | "linked";
   workroom: Workroom;
   /** Takes the data back to what the old state knows; called once the lock is as it was, before the server follows. */
   revert?: () => Promise<void>;

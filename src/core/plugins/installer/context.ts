@@ -2,7 +2,8 @@
 import { XcoreError, systemCode } from "../../base/error.ts";
 import type { Config } from "../../config/config.ts";
 import { readCatalog, type CatalogEntry } from "../catalog.ts";
-import { readLock, storeFolder, type Lock } from "../lock.ts";
+import { installedPlugins } from "../installed.ts";
+import type { Lock } from "../lock.ts";
 import { defaultCaps, type Caps } from "./caps.ts";
 import { exclusively } from "./exclusive.ts";
 import { openStaging } from "./staging.ts";
@@ -104,10 +105,5 @@ const noServer = async (): Promise<undefined> => undefined;
 
 /** Every plugin of the project, its own and the installed ones. */
 export async function knownPlugins(config: Config, lock?: Lock): Promise<CatalogEntry[]> {
-  const { plugins } = lock ?? (await readLock(config.workspace));
-  const installed = Object.entries(plugins).map(([name, entry]) => ({
-    name,
-    folder: storeFolder(config.stateFolder, name, entry),
-  }));
-  return readCatalog(config, installed);
+  return readCatalog(config, await installedPlugins(config, lock));
 }

@@ -1,7 +1,7 @@
 // The plugins of a project as files and lock say, without a server.
 import { errorData, XcoreError, type ErrorData } from "../../base/error.ts";
 import type { Config, Permissions } from "../../config/config.ts";
-import { readLock, storeFolder, type WentBack } from "../lock.ts";
+import { readLock, storeFolder, type Lock, type WentBack } from "../lock.ts";
 import { readManifest } from "../read-manifest.ts";
 import { currentDigest } from "../trust.ts";
 import { asksOf, type Ask } from "./consent.ts";
@@ -16,7 +16,7 @@ export interface InventoryEntry {
   name: string;
   version: string;
   description: string;
-  source: "workspace" | "installed";
+  source: "workspace" | "installed" | "linked";
   folder: string;
   /** Where it was installed from, with its full commit; null for the project's own. */
   origin: string | null;
@@ -61,7 +61,7 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
         description: manifest?.description ?? "",
         source,
         folder,
-        origin: locked === undefined ? null : originOf(locked.source),
+        origin: originIn(lock, name, source),
         integrity: locked?.integrity ?? null,
         pinned: locked?.pinned ?? false,
         wentBack: locked?.wentBack ?? null,
@@ -76,6 +76,12 @@ export async function inventory(config: Config): Promise<InventoryEntry[]> {
       };
     }),
   );
+}
+
+function originIn({ plugins, links }: Lock, name: string, source: InventoryEntry["source"]): string | null {
+  if (source === "linked") return `linked: ${links?.[name]?.folder ?? "?"}`;
+  const entry = source === "installed" ? plugins[name] : undefined;
+  return entry === undefined ? null : originOf(entry.source);
 }
 
 export interface InventoryDetail extends InventoryEntry {

@@ -76,6 +76,7 @@ async function removable({ config, name, data }: RemoveOptions) {
   const entry = lock.plugins[name];
   const isOwn = known.some((one) => one.name === name && one.source === "workspace");
   if (isOwn && entry === undefined) throw ownPlugin(name, known);
+  if (lock.links?.[name] !== undefined) throw linkedPlugin(name);
   if (entry === undefined && data !== "drop") throw notFound(name, known);
   if (entry !== undefined) refuseNeeded(name, known);
   return { lock, entry };
@@ -116,6 +117,13 @@ function ownPlugin(name: string, known: readonly CatalogEntry[]): XcoreError {
       details: { plugin: name, folder },
     },
   );
+}
+
+function linkedPlugin(name: string): XcoreError {
+  return new XcoreError("FORBIDDEN", `plugin '${name}' is linked`, {
+    hint: `Take the link away first: xcore plugin unlink ${name}`,
+    details: { plugin: name },
+  });
 }
 
 export function notFound(name: string, known: readonly CatalogEntry[]): XcoreError {

@@ -49,7 +49,7 @@ describe("plugin verify", () => {
 
   test("finds nothing where everything is as it was installed", async () => {
     const report = await verifyPlugins({ config: project.config, frozen: true });
-    assert.deepEqual(report, { checked: ["notes"], findings: [], frozen: true });
+    assert.deepEqual(report, { checked: ["notes"], findings: [], linked: [], frozen: true });
   });
 
   const changes: [string, () => void, string[]][] = [
