@@ -75,9 +75,9 @@ export function eventsBetweenNodes(name: string, openCluster: () => Promise<Clus
           throw new XcoreError("TENANT_UNKNOWN", "there is no such tenant");
         },
       });
-      const undo = two.subscribe("reader", ["t.*"], async (_, tenant) => void seen.push(tenant?.id));
-      await one.publish(event("t.a"), testTenant("other"));
-      await one.publish(event("t.b"), testTenant("acme"));
+      const undo = two.subscribe("reader", ["t.*"], async (_, { tenant }) => void seen.push(tenant?.id));
+      await one.publish(event("t.a"), { tenant: testTenant("other") });
+      await one.publish(event("t.b"), { tenant: testTenant("acme") });
       await one.publish(event("t.c"));
       await until(() => seen.length === 2);
       assert.deepEqual(seen, ["acme", undefined]);

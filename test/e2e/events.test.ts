@@ -129,6 +129,45 @@ describe("events between plugins", () => {
     assert.ok(jobs.every(({ state }) => state === "done"));
   });
 
+  test("plugins that answer each other's events without end are stopped", async () => {
+    const echo = (from: string, to: string): string => `
+      let seen = 0;
+      export default definePlugin({
+        routes: { "GET /": () => seen },
+        events: { "${from}": async (event, { events, log }) => {
+          seen += 1;
+          await events.publish("${to}", null).catch((error) => log.error("stopped", { code: error.code }));
+        } },
+      });`;
+    const manifest = (from: string, to: string): string =>
+      `permissions: { events: { publish: [${to}], subscribe: [${from}] } }\n`;
+    for (const [name, from, to] of [
+      ["ping", "loop.pong", "loop.ping"],
+      ["pong", "loop.ping", "loop.pong"],
+    ] as const) {
+      for (const [path, text] of Object.entries(pluginFiles(name, echo(from, to), manifest(from, to))))
+        await workspace.write(path, text);
+      await admin(`/plugins/${name}/load`);
+    }
+    await workspace.write(
+      "plugins/starter/index.ts",
+      `import { definePlugin } from "xcore/plugin";
+       export default definePlugin({ routes: { "POST /": (request, { events }: any) => events.publish("loop.ping") } });`,
+    );
+    await workspace.write(
+      "plugins/starter/plugin.yaml",
+      `name: starter\nversion: 1.0.0\nentry: index.ts\npermissions: { events: { publish: [loop.ping] } }\n`,
+    );
+    await admin("/plugins/starter/load");
+    assert.equal((await server.get("/app/starter/", { method: "POST" })).status, 204);
+    const stopped = await until(
+      () => server.log.filter(({ message }) => message === "stopped"),
+      (lines) => lines.length > 0,
+    );
+    assert.deepEqual(stopped[0]?.fields["guest"], { code: "CALL_DEPTH" });
+    assert.equal(await (await server.get("/app/ping/")).json(), 500);
+  });
+
   test("no plugin can make an event up for itself", async () => {
     await workspace.write(
       "plugins/forger/index.ts",

@@ -6,4 +6,6 @@ export interface CallOrigin {
   readonly tenant?: CallTenant | undefined;
   /** The actions that led here, the outermost first: `orders.place`, `stock.reserve`. */
   readonly chain?: readonly string[];
+  /** Events that led here, each published by the handler of the one before. */
+  readonly hops?: number | undefined;
 }

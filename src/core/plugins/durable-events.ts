@@ -2,7 +2,7 @@
 import type { EventDelivery, JobDescription } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
-import type { CallTenant } from "../base/tenant.ts";
+import type { EventOrigin } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
 import { eventJob } from "../services/jobs/event-job.ts";
 import type { JobsService } from "../services/jobs/jobs.ts";
@@ -21,20 +21,25 @@ export function eventJobs(events: readonly string[]): Readonly<Record<string, Jo
  */
 export async function keepEvent(
   event: EventDelivery,
-  tenant: CallTenant | undefined,
+  { tenant, hops = 1 }: EventOrigin,
   sources: { plugins: readonly Plugin[]; jobs: JobsService },
 ): Promise<void> {
   const handlers = sources.plugins.filter(
     (plugin) => tenant?.reaches(plugin.name) !== false && matchesAny(patternsOf(plugin), event.name),
   );
-  await Promise.all(handlers.map(({ name }) => sources.jobs.enqueue(name, eventJob, { ...event }, tenant)));
+  await Promise.all(
+    handlers.map(({ name }) => sources.jobs.enqueue(name, eventJob, { ...event, hops }, tenant)),
+  );
 }
 
 /** What was kept, read back. */
-export function keptEvent(data: Json): EventDelivery {
-  const { id, name, payload, source } = (data ?? {}) as Partial<Record<keyof EventDelivery, Json>>;
+export function keptEvent(data: Json): { event: EventDelivery; hops: number } {
+  const { id, name, payload, source, hops } = (data ?? {}) as Partial<Record<string, Json>>;
   if (typeof id === "string" && typeof name === "string" && typeof source === "string") {
-    return { id, name, payload: payload ?? null, source };
+    return {
+      event: { id, name, payload: payload ?? null, source },
+      hops: typeof hops === "number" ? hops : 1,
+    };
   }
   throw new XcoreError("INPUT_INVALID", "the job holds no event", {
     hint: "Events are published by plugins; a job of this name is not for running by hand.",

@@ -135,7 +135,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     return { version, ready: plugin.current !== undefined };
   };
   services.events.attach({
-    keep: (event, tenant) => keepEvent(event, tenant, { plugins: registry.list(), jobs: services.jobs }),
+    keep: (event, origin) => keepEvent(event, origin, { plugins: registry.list(), jobs: services.jobs }),
     tenant: (id) => {
       if (options.tenants !== undefined) return options.tenants.forCall(id);
       throw new XcoreError("TENANT_UNKNOWN", `this server has no tenant '${id}': it has none`);

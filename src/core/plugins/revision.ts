@@ -7,7 +7,6 @@ import { messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { redactor } from "../base/redact.ts";
 import { secretOptions } from "../config/secret-options.ts";
-import type { CallTenant } from "../base/tenant.ts";
 import type {
   CallOptions,
   PluginResponse,
@@ -16,7 +15,7 @@ import type {
   SandboxOptions,
   SandboxPool,
 } from "../sandbox/sandbox.ts";
-import type { EventsService } from "../services/events/events.ts";
+import type { EventOrigin, EventsService } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
 import { eventJob } from "../services/jobs/event-job.ts";
 import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
@@ -138,7 +137,7 @@ export class Revision {
       this.#mounts.defer(
         this.#sources
           .events()
-          .subscribe(name, description.events, (event, tenant) => this.deliver(event, tenant)),
+          .subscribe(name, description.events, (event, origin) => this.deliver(event, origin)),
       );
     }
   }
@@ -165,11 +164,12 @@ export class Revision {
   }
 
   /** A live one. */
-  async deliver(event: EventDelivery, tenant?: CallTenant): Promise<void> {
+  async deliver(event: EventDelivery, origin: EventOrigin = {}): Promise<void> {
+    const { tenant } = origin;
     if (tenant?.reaches(this.build.manifest.name) === false) return;
     tenant?.assertActive();
     const { timeoutMs } = this.build.limits;
-    await this.#event(event, { timeoutMs, origin: { tenant } });
+    await this.#event(event, { timeoutMs, origin });
   }
 
   action(name: string, input: Json, options: CallOptions): Promise<Json> {
@@ -284,8 +284,9 @@ export class Revision {
     }
     const origin = originOfRun(plugin, job.tenant, tenants);
     if (job.name === eventJob) {
-      const event = keptEvent(job.data);
-      return this.#event(event, { timeoutMs: this.build.limits.timeoutMs, signal, origin });
+      const { event, hops } = keptEvent(job.data);
+      const { timeoutMs } = this.build.limits;
+      return this.#event(event, { timeoutMs, signal, origin: { ...origin, hops } });
     }
     const payload: Json = { id: job.id, name: job.name, data: job.data, attempt: job.attempt, key: job.key };
     const options = { timeoutMs: jobTimeoutMs, signal, origin };

@@ -3,7 +3,14 @@ import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import type { CallTenant } from "../../base/tenant.ts";
 import type { Service } from "../service.ts";
 
-export type Deliver = (event: EventDelivery, tenant: CallTenant | undefined) => Promise<void>;
+/** On whose behalf an event is handled; goes with it from its publisher. */
+export interface EventOrigin {
+  readonly tenant?: CallTenant | undefined;
+  /** It and the events that led to it, each published by the handler of the one before. */
+  readonly hops?: number | undefined;
+}
+
+export type Deliver = (event: EventDelivery, origin: EventOrigin) => Promise<void>;
 
 export interface PublishedEvent extends EventDelivery {
   /** Deliveries of one key to one subscriber are one at a time and in order; without one the empty key. */
@@ -13,7 +20,7 @@ export interface PublishedEvent extends EventDelivery {
 /** What the floors above give the service once they are there. */
 export interface EventsAbove {
   /** Keeps a durable event for every plugin that handles it; resolves when it is stored. */
-  keep(event: EventDelivery, tenant: CallTenant | undefined): Promise<void>;
+  keep(event: EventDelivery, origin: EventOrigin): Promise<void>;
   /** The tenant another node has named; throws `TENANT_UNKNOWN`. */
   tenant(id: string): CallTenant;
 }
@@ -23,9 +30,9 @@ export interface EventsService extends Service {
   subscribe(plugin: string, patterns: readonly string[], deliver: Deliver): () => void;
   /**
    * Live: to the subscribers of this node and, if the provider reaches them, of the others. Resolves before anybody has handled it.
-   * `tenant`: whose call published it; it is delivered on behalf of that tenant.
+   * `origin`: of the call that publishes it; it is delivered on behalf of the same tenant.
    */
-  publish(event: PublishedEvent, tenant?: CallTenant): Promise<void>;
+  publish(event: PublishedEvent, origin?: EventOrigin): Promise<void>;
   /** Called once, before the first plugin is loaded. Until then durable events are refused. */
   attach(above: EventsAbove): void;
 }

@@ -2,20 +2,21 @@
 import { randomUUID } from "node:crypto";
 import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { XcoreError } from "../../base/error.ts";
-import type { CallTenant } from "../../base/tenant.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, PluginIdentity, Reply } from "../service.ts";
-import type { PublishedEvent } from "./events.ts";
+import type { EventOrigin, PublishedEvent } from "./events.ts";
 import { matchesAny, maxNameLength } from "./pattern.ts";
 
 export interface FacadeSources {
   plugin: PluginIdentity;
   maxPayloadBytes: number;
-  publish(event: PublishedEvent, tenant: CallTenant | undefined): Promise<void>;
-  keep(event: EventDelivery, tenant: CallTenant | undefined): Promise<void>;
+  publish(event: PublishedEvent, origin: EventOrigin): Promise<void>;
+  keep(event: EventDelivery, origin: EventOrigin): Promise<void>;
 }
 
 const maxKeyLength = 200;
+/** Events in a row, each published by the handler of the one before: two plugins that answer each other never end by themselves. */
+const maxHops = 1000;
 
 export function eventsFacade({ plugin, maxPayloadBytes, publish, keep }: FacadeSources): Facade {
   return {
@@ -28,9 +29,11 @@ export function eventsFacade({ plugin, maxPayloadBytes, publish, keep }: FacadeS
         const durable = fields.optionalBoolean("durable") ?? false;
         if (!matchesAny(plugin.permissions.events.publish, name)) throw undeclared(plugin.name, name);
         if (durable && key !== undefined) throw unordered(name);
+        const hops = (origin?.hops ?? 0) + 1;
+        if (hops > maxHops) throw endless(name);
         const event = { name, payload, source: plugin.name };
-        if (durable) await keep({ ...event, id: randomUUID() }, origin?.tenant);
-        else await publish({ ...event, key }, origin?.tenant);
+        if (durable) await keep({ ...event, id: randomUUID() }, { tenant: origin?.tenant, hops });
+        else await publish({ ...event, key }, { tenant: origin?.tenant, hops });
         return null satisfies Reply<"events.publish">;
       },
     },
@@ -43,6 +46,14 @@ function undeclared(plugin: string, name: string): XcoreError {
     "PERMISSION_UNDECLARED",
     `plugin '${plugin}': publishing '${name}' is not covered by permissions.events.publish in plugin.yaml`,
     { hint: `Add '${name}' there and run xcore plugin approve ${plugin}` },
+  );
+}
+
+function endless(name: string): XcoreError {
+  return new XcoreError(
+    "CALL_DEPTH",
+    `events.publish: '${name}' follows ${maxHops} events, each published by the handler of the one before`,
+    { hint: "Look for handlers that answer each other; for work in many steps enqueue a job." },
   );
 }
 

@@ -2,25 +2,29 @@
 import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
-import type { CallTenant } from "../../base/tenant.ts";
 import type { Facade, Health, PluginIdentity } from "../service.ts";
-import type { Deliver, EventsAbove, EventsService, PublishedEvent } from "./events.ts";
+import type { Deliver, EventOrigin, EventsAbove, EventsService, PublishedEvent } from "./events.ts";
 import { eventsFacade } from "./facade.ts";
 import type { EventSettings } from "./options.ts";
 import { isEventName, isEventPattern, maxNameLength } from "./pattern.ts";
 import { Subscriber } from "./subscriber.ts";
 
+/** An event's origin between nodes. */
+export interface RemoteOrigin {
+  /** The tenant's name. */
+  readonly tenant?: string | undefined;
+  readonly hops?: number | undefined;
+}
+
 /** Carries events to the other nodes and brings theirs. */
 export interface EventBridge extends AsyncDisposable {
   /** Never throws and never waits: what can't be carried is dropped, counted and said. */
-  send(event: PublishedEvent, tenant: string | undefined): void;
+  send(event: PublishedEvent, origin: RemoteOrigin): void;
   check(timeoutMs: number): Promise<Health>;
 }
 
 /** `receive` is told what other nodes publish. */
-export type OpenBridge = (
-  receive: (event: PublishedEvent, tenant: string | undefined) => void,
-) => EventBridge;
+export type OpenBridge = (receive: (event: PublishedEvent, origin: RemoteOrigin) => void) => EventBridge;
 
 export interface HubOptions extends EventSettings {
   driver: string;
@@ -41,7 +45,7 @@ export class EventsHub implements EventsService {
   constructor(options: HubOptions) {
     this.#options = options;
     this.driver = options.driver;
-    this.#bridge = options.bridge?.((event, tenant) => this.#receive(event, tenant));
+    this.#bridge = options.bridge?.((event, origin) => this.#receive(event, origin));
   }
 
   attach(above: EventsAbove): void {
@@ -61,10 +65,10 @@ export class EventsHub implements EventsService {
     };
   }
 
-  publish(event: PublishedEvent, tenant?: CallTenant): Promise<void> {
+  publish(event: PublishedEvent, origin: EventOrigin = {}): Promise<void> {
     if (!isEventName(event.name)) return Promise.reject(noName(event.name));
-    this.#offer(event, tenant);
-    this.#bridge?.send(event, tenant?.id);
+    this.#offer(event, origin);
+    this.#bridge?.send(event, { tenant: origin.tenant?.id, hops: origin.hops });
     return Promise.resolve();
   }
 
@@ -81,8 +85,8 @@ export class EventsHub implements EventsService {
       eventsFacade({
         plugin,
         maxPayloadBytes: this.#options.maxPayloadBytes,
-        publish: (event, tenant) => this.publish(event, tenant),
-        keep: (event, tenant) => this.#keep(event, tenant),
+        publish: (event, origin) => this.publish(event, origin),
+        keep: (event, origin) => this.#keep(event, origin),
       }),
     );
   }
@@ -93,22 +97,22 @@ export class EventsHub implements EventsService {
     this.#subscribers.clear();
   }
 
-  #offer(event: PublishedEvent, tenant: CallTenant | undefined): void {
-    for (const subscriber of this.#subscribers) subscriber.offer(event, tenant);
+  #offer(event: PublishedEvent, origin: EventOrigin): void {
+    for (const subscriber of this.#subscribers) subscriber.offer(event, origin);
   }
 
   /** Of another node; a tenant that is not known here (any more) has no subscribers here. */
-  #receive(event: PublishedEvent, tenant: string | undefined): void {
+  #receive(event: PublishedEvent, { tenant, hops }: RemoteOrigin): void {
     try {
-      this.#offer(event, tenant === undefined ? undefined : this.#above?.tenant(tenant));
+      this.#offer(event, { tenant: tenant === undefined ? undefined : this.#above?.tenant(tenant), hops });
     } catch (error) {
       if (!(error instanceof XcoreError)) throw error;
     }
   }
 
-  async #keep(event: EventDelivery, tenant: CallTenant | undefined): Promise<void> {
+  async #keep(event: EventDelivery, origin: EventOrigin): Promise<void> {
     if (!isEventName(event.name)) throw noName(event.name);
-    if (this.#above !== undefined) return this.#above.keep(event, tenant);
+    if (this.#above !== undefined) return this.#above.keep(event, origin);
     throw new XcoreError("SERVICE_UNAVAILABLE", "durable events need the job queue, which is not there yet");
   }
 }

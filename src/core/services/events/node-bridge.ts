@@ -5,7 +5,7 @@ import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Health } from "../service.ts";
 import type { PublishedEvent } from "./events.ts";
-import type { EventBridge } from "./hub.ts";
+import type { EventBridge, RemoteOrigin } from "./hub.ts";
 import { decodeMessage, encodeMessage } from "./message.ts";
 
 /** Carries texts to every node, the own one too, in order of `say`. */
@@ -28,7 +28,7 @@ export interface NodeBridgeOptions {
   by: string;
   logger: Logger;
   open(events: CarrierEvents): Carrier;
-  receive(event: PublishedEvent, tenant: string | undefined): void;
+  receive(event: PublishedEvent, origin: RemoteOrigin): void;
 }
 
 /** Events that are handed over and not yet taken. */
@@ -72,14 +72,14 @@ export class NodeBridge implements EventBridge {
     if (!this.#isUp) this.#warn();
   }
 
-  send(event: PublishedEvent, tenant: string | undefined): void {
+  send(event: PublishedEvent, origin: RemoteOrigin): void {
     if (this.#unsent >= maxUnsent) {
       this.#lose(`${maxUnsent} events wait to be sent`);
       return;
     }
     this.#unsent += 1;
     this.#carrier
-      .say(encodeMessage({ kind: "event", node: this.#node, event, tenant }))
+      .say(encodeMessage({ kind: "event", node: this.#node, event, origin }))
       .catch((error: unknown) => this.#lose(messageOf(error)))
       .finally(() => {
         this.#unsent -= 1;
@@ -126,7 +126,7 @@ export class NodeBridge implements EventBridge {
     const message = decodeMessage(text);
     if (message === undefined || this.#closed) return;
     if (message.kind === "beat") this.#echoes.get(message.beat)?.();
-    else if (message.node !== this.#node) this.#options.receive(message.event, message.tenant);
+    else if (message.node !== this.#node) this.#options.receive(message.event, message.origin);
   }
 
   #up(): void {

@@ -3,8 +3,7 @@
 import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
-import type { CallTenant } from "../../base/tenant.ts";
-import type { Deliver, PublishedEvent } from "./events.ts";
+import type { Deliver, EventOrigin, PublishedEvent } from "./events.ts";
 import { matchesAny } from "./pattern.ts";
 
 export interface SubscriberOptions {
@@ -18,7 +17,7 @@ export interface SubscriberOptions {
 
 interface Waiting {
   event: EventDelivery;
-  tenant: CallTenant | undefined;
+  origin: EventOrigin;
 }
 
 const logEveryMs = 10_000;
@@ -45,20 +44,20 @@ export class Subscriber {
     return this.#dropped;
   }
 
-  offer({ key = "", ...event }: PublishedEvent, tenant: CallTenant | undefined): void {
+  offer({ key = "", ...event }: PublishedEvent, origin: EventOrigin): void {
     if (this.#ended || !matchesAny(this.#options.patterns, event.name)) return;
     if (this.#waiting >= this.#options.maxQueue) {
       this.#drop(event);
       return;
     }
     this.#waiting += 1;
-    const name = `${tenant?.id ?? ""}\n${key}`;
+    const name = `${origin.tenant?.id ?? ""}\n${key}`;
     const lane = this.#lanes.get(name);
     if (lane !== undefined) {
-      lane.push({ event, tenant });
+      lane.push({ event, origin });
       return;
     }
-    this.#lanes.set(name, [{ event, tenant }]);
+    this.#lanes.set(name, [{ event, origin }]);
     this.#ready.push(name);
     this.#fill();
   }
@@ -95,12 +94,12 @@ export class Subscriber {
     this.#fill();
   }
 
-  async #deliver({ event, tenant }: Waiting): Promise<void> {
+  async #deliver({ event, origin }: Waiting): Promise<void> {
     const { plugin, deliver, logger } = this.#options;
     try {
-      await deliver(event, tenant);
+      await deliver(event, origin);
     } catch (error) {
-      const fields = { plugin, event: event.name, tenant: tenant?.id, error: messageOf(error) };
+      const fields = { plugin, event: event.name, tenant: origin.tenant?.id, error: messageOf(error) };
       logger.warn(fields, "an event handler failed");
     }
   }

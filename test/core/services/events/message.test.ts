@@ -14,13 +14,13 @@ test("events and beats are read back as they were written", () => {
       kind: "event",
       node: "n",
       event: { name: "a.b", payload: { x: [1] }, source: "notes" },
-      tenant: undefined,
+      origin: { tenant: undefined, hops: undefined },
     },
     {
       kind: "event",
       node: "n",
       event: { name: "a", payload: null, source: "core", key: "k" },
-      tenant: "acme",
+      origin: { tenant: "acme", hops: 3 },
     },
     { kind: "beat", node: "n", beat: "1" },
   ];
@@ -41,6 +41,7 @@ test("what is no message is left alone", () => {
     { v: 1, node: "n", event: { ...event, source: 1 } },
     { v: 1, node: "n", event: { ...event, key: 1 } },
     { v: 1, node: "n", event, tenant: 1 },
+    { v: 1, node: "n", event, hops: "1" },
   ];
   for (const text of texts) assert.equal(decodeMessage(JSON.stringify(text)), undefined);
   assert.equal(decodeMessage("{"), undefined);
