@@ -12,14 +12,15 @@ import type { Config } from "./config/config.ts";
 import { readConfig } from "./config/read.ts";
 import { goBack } from "./go-back.ts";
 import { createApp } from "./http/app.ts";
+import { FrontDoor } from "./http/front-door.ts";
 import { listen } from "./http/server.ts";
 import { migrateApplication, migratePlugin } from "./migrations/at-start.ts";
 import { healAbandoned } from "./plugins/installer/heal.ts";
 import { linkedFolders } from "./plugins/installed.ts";
 import { openPlugins, type Plugins } from "./plugins/open.ts";
 import { probationMs } from "./plugins/probation.ts";
-import { watchWorkspace } from "./plugins/watcher.ts";
 import { Reloader } from "./reloader.ts";
+import { warmBundler } from "./sandbox/bundle.ts";
 import { createSandboxPool } from "./sandbox/pool.ts";
 import { Outbound } from "./services/fetch/outbound.ts";
 import { openServices } from "./services/registry.ts";
@@ -27,7 +28,7 @@ import type { StatusReport } from "./status.ts";
 import { openTenancy } from "./tenancy.ts";
 
 const serviceCheckMs = 1000;
-/** Then the server listens although some plugin is still loading; requests for that one wait. */
+/** Then the server is ready although some plugin is still loading; requests for that one wait. */
 const loadPatienceMs = 3000;
 
 export interface CoreOptions {
@@ -49,7 +50,10 @@ export interface Core extends AsyncDisposable {
   close(options: { drain: boolean }): Promise<void>;
 }
 
-/** Opens everything, listens last. What was opened is closed again when a later part fails. */
+/**
+ * Opens everything. It has its port first of all, but lets nobody in before services, migrations and the list of plugins are there;
+ * then each plugin answers as soon as it is up. What was opened is closed again when a later part fails.
+ */
 export async function openCore(options: CoreOptions): Promise<Core> {
   const { logger, watch = false } = options;
   let config = options.config;
@@ -58,8 +62,13 @@ export async function openCore(options: CoreOptions): Promise<Core> {
 
   await mkdir(config.stateFolder, { recursive: true, mode: 0o700 });
   const control = opening.use(await openControlSocket(config.stateFolder));
+  const door = new FrontDoor();
+  const server = await listen(config.server, door.listener, logger);
+  const closeServer = () => server.close({ drainMs: config.server.drainMs, hurry: hurry.signal });
+  opening.defer(closeServer);
   // Before the services, so that its first host starts while they open; it holds nothing of theirs.
   const sandboxes = opening.use(createSandboxPool({ logger }));
+  warmBundler();
   const services = opening.use(await openServices(config, { logger }));
   await migrateApplication({ config, database: services.database, logger });
   const tenancy = opening.use(await openTenancy({ config, services, logger }));
@@ -81,9 +90,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   );
   const { registry } = plugins;
   opening.defer(() => registry.close({ drain: !hurry.signal.aborted }));
-  await registry.loadAll({ patienceMs: loadPatienceMs });
-  await services.jobs.start();
-  opening.defer(() => services.jobs.drain(hurry.signal.aborted ? 0 : config.server.drainMs));
+  await registry.discover();
 
   const reloader = new Reloader({
     config: () => config,
@@ -97,7 +104,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const inspections = opening.use(new Inspections({ plugins: registry, logger }));
   const meter = new Meter();
   const lag = opening.use(new LoopLag());
-  let accepting = true;
+  let accepting = false;
   const serviceStatus = () => services.status(serviceCheckMs);
   const report = (): ReportSources => ({
     config,
@@ -131,10 +138,16 @@ export async function openCore(options: CoreOptions): Promise<Core> {
       ? adminMiddleware({ table, token: await adminToken(config), allowedHosts: config.admin.allowedHosts })
       : [],
   });
-  const server = await listen(config.server, app, logger);
-  opening.defer(() => server.close({ drainMs: config.server.drainMs, hurry: hurry.signal }));
+  const loaded = registry.loadAll({ patienceMs: loadPatienceMs });
+  door.open(app);
+  await loaded;
+  await services.jobs.start();
+  opening.defer(() => services.jobs.drain(hurry.signal.aborted ? 0 : config.server.drainMs));
+  // Before what it serves; the deferral above is for a start that fails.
+  opening.defer(closeServer);
   opening.defer(() => registry.endStreams());
   if (watch) {
+    const { watchWorkspace } = await import("./plugins/watcher.ts");
     opening.use(
       await watchWorkspace({
         workspace: config.workspace,
@@ -146,6 +159,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   }
   opening.use(healAbandoned({ stateFolder: config.stateFolder, logger, sync: () => registry.sync() }));
   control.serve(table);
+  accepting = true;
 
   const opened = opening.move();
   let closing: Promise<void> | undefined;

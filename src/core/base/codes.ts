@@ -20,6 +20,7 @@ export const codes = {
   PORT_TAKEN: entry(500, 69, "The port is taken"),
   SERVER_NOT_RUNNING: entry(503, 3, "No server is running"),
   SERVER_UNREACHABLE: entry(503, 4, "The server does not answer"),
+  SERVER_STARTING: entry(503, 75, "The server is starting"),
   SERVER_RUNNING: entry(409, 75, "A server is already running"),
   NODE_TOO_OLD: entry(500, 69, "This Node is too old"),
   PART_MISSING: entry(500, 69, "A part this needs is not installed"),

@@ -12,7 +12,10 @@ const portsToTry = 20;
 export interface HttpServer {
   /** `http://127.0.0.1:8082` */
   readonly address: string;
-  /** Stops accepting, then waits for requests under way up to `drainMs` or until `hurry` fires; what is left is cut. */
+  /**
+   * Stops accepting, then waits for requests under way up to `drainMs` or until `hurry` fires; what is left is cut. Further calls
+   * share the first.
+   */
   close(options: DrainOptions): Promise<void>;
 }
 
@@ -39,9 +42,10 @@ export async function listen(
     );
   }
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  let closing: Promise<void> | undefined;
   return {
     address: `http://${host}:${port}`,
-    close: (options) => drain(server, options),
+    close: (options) => (closing ??= drain(server, options)),
   };
 }
 

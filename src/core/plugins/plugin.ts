@@ -14,6 +14,8 @@ import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
 import { inspectedBuild } from "./inspected.ts";
 import { RateLimiter } from "../base/rate-limiter.ts";
+import { notReady } from "./not-ready.ts";
+import { isRepeatable, timeLeft } from "./repeat.ts";
 import { Restarts } from "./restarts.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import { transition } from "./transitions.ts";
@@ -115,6 +117,15 @@ export class Plugin {
     return this.#wish;
   }
 
+  /** It is going to be loaded: requests may wait for that. */
+  expect(loading: Promise<void>): void {
+    if (this.#current !== undefined || this.#opening !== undefined) return;
+    const expected = loading.finally(() => {
+      if (this.#opening === expected) this.#opening = undefined;
+    });
+    this.#opening = expected;
+  }
+
   /** Loads it anew, open to a debugger and alone in its host; or as usual again. */
   async inspect(inspected: boolean): Promise<void> {
     if (this.#inspected === inspected) return;
@@ -180,7 +191,10 @@ export class Plugin {
     return revision.request(request, options).catch((error: unknown) => {
       // What has been read of a body that streams is gone.
       if (options.body !== undefined || !isRepeatable(error, request.method)) throw error;
-      return this.#requestWhenReady(request, { ...options, timeoutMs: left(options.timeoutMs, startedAt) });
+      return this.#requestWhenReady(request, {
+        ...options,
+        timeoutMs: timeLeft(options.timeoutMs, startedAt),
+      });
     });
   }
 
@@ -194,7 +208,7 @@ export class Plugin {
       return await revision.action(name, input, { ...options, timeoutMs });
     } catch (error) {
       if (!wasNotBegun(error)) throw error;
-      return await this.action(name, input, { ...given, timeoutMs: left(options.timeoutMs, startedAt) });
+      return await this.action(name, input, { ...given, timeoutMs: timeLeft(options.timeoutMs, startedAt) });
     }
   }
 
@@ -208,7 +222,7 @@ export class Plugin {
       if (options.body !== undefined || !isRepeatable(error, request.method)) throw error;
       return await this.#requestWhenReady(request, {
         ...options,
-        timeoutMs: left(options.timeoutMs, startedAt),
+        timeoutMs: timeLeft(options.timeoutMs, startedAt),
       });
     }
   }
@@ -228,15 +242,7 @@ export class Plugin {
       );
     }
     if (this.#current !== undefined) return this.#current;
-    const code = this.#state === "quarantined" ? "PLUGIN_QUARANTINED" : "PLUGIN_NOT_READY";
-    throw new XcoreError(
-      code,
-      `plugin '${this.name}' is ${this.#state}${this.#reason === undefined ? "" : `: ${this.#reason.message}`}`,
-      {
-        hint: `See xcore plugin info ${this.name}; load it again with xcore plugin reload ${this.name}.`,
-        ...(this.#reason === undefined ? {} : { details: { reason: this.#reason.code } }),
-      },
-    );
+    throw notReady(this.name, this.#state, this.#reason);
   }
 
   #open(known?: Build): Promise<void> {
@@ -349,11 +355,3 @@ export class Plugin {
     this.#state = transition(this.#state, state);
   }
 }
-
-function isRepeatable(error: unknown, method: string): boolean {
-  if (method !== "GET" && method !== "HEAD") return wasNotBegun(error);
-  return error instanceof XcoreError && error.details["bystander"] === true;
-}
-
-const left = (timeoutMs: number, startedAt: number): number =>
-  Math.max(1, timeoutMs - (performance.now() - startedAt));

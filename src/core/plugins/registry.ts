@@ -3,6 +3,7 @@ import type { Json } from "../../wire/json.ts";
 import { sleep } from "../base/deadline.ts";
 import { asXcoreError, errorData, XcoreError } from "../base/error.ts";
 import { SerialQueue } from "../base/queue.ts";
+import { Lanes } from "../base/lanes.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { Logger } from "../base/log.ts";
 import type { CallOptions } from "../sandbox/sandbox.ts";
@@ -31,9 +32,14 @@ export interface SyncOutcome {
   failed: { name: string; code: string; message: string }[];
 }
 
+// All at once would be up all at the same late time.
+const loadsAtOnce = 4;
+const lanePatienceMs = 500;
+
 export class PluginRegistry {
   readonly #sources: RegistrySources;
   readonly #plugins = new Map<string, Plugin>();
+  readonly #lanes = new Lanes({ count: loadsAtOnce, patienceMs: lanePatienceMs });
   readonly #syncs = new SerialQueue();
   readonly circuits: Circuits;
 
@@ -59,13 +65,19 @@ export class PluginRegistry {
     return [...this.#plugins.values()].sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** Finds every enabled plugin; from then on they are known by name, and nothing of them runs. */
+  async discover(): Promise<void> {
+    for (const entry of await this.#enabledEntries()) {
+      this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
+    }
+  }
+
   /**
-   * Loads every enabled plugin, each as soon as those it needs are up. One that fails is logged and fails alone; one that
-   * hangs is waited for no longer than `patienceMs`, and its load goes on.
+   * Loads every plugin that was discovered, each as soon as those it needs are up. One that fails is logged and fails alone; one
+   * that hangs is waited for no longer than `patienceMs`, and its load goes on.
    */
   async loadAll({ patienceMs }: { patienceMs: number }): Promise<void> {
-    const entries = await this.#enabledEntries();
-    for (const entry of entries) this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
+    const entries = this.list().map((plugin) => plugin.entry);
     const patience = new AbortController();
     const loaded = this.#loadInWaves(entries).finally(() => patience.abort());
     await sleep(patienceMs, patience.signal).catch(() => loaded);
@@ -177,7 +189,7 @@ export class PluginRegistry {
       const inner = cycle === undefined ? needs(entry.name).flatMap((name) => byName.get(name) ?? []) : [];
       const loading = Promise.all(inner.map(load))
         .then(() => {
-          if (cycle === undefined) return this.get(entry.name).load(entry);
+          if (cycle === undefined) return this.#lanes.run(() => this.get(entry.name).load(entry));
           const reason = cycleFault(entry.name, cycle);
           this.get(entry.name).refuse(reason);
           throw reason;
@@ -191,6 +203,7 @@ export class PluginRegistry {
           );
         });
       loads.set(entry.name, loading);
+      this.get(entry.name).expect(loading);
       return loading;
     };
     await Promise.all(entries.map(load));

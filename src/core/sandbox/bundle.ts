@@ -1,7 +1,7 @@
 // The only file that knows esbuild: a plugin's entry with all it imports becomes one script for an isolate.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { context, type BuildContext, type BuildOptions, type BuildResult } from "esbuild";
+import { context, transform, type BuildContext, type BuildOptions, type BuildResult } from "esbuild";
 import { XcoreError } from "../base/error.ts";
 import { bundleFailure, isBuildFailure, outsideFailure } from "./bundle-faults.ts";
 import { borders, inputsOutside } from "./bundle-borders.ts";
@@ -34,6 +34,11 @@ export interface Bundler {
   /** Rejects with `PLUGIN_COMPILE` or `PLUGIN_IMPORT`; calls at the same time share one build. */
   rebuild(): Promise<Bundle>;
   dispose(): Promise<void>;
+}
+
+/** Has esbuild's own process started ahead of the first bundle. */
+export function warmBundler(): void {
+  transform("").catch(() => undefined);
 }
 
 /** Bundles once. */
