@@ -19,6 +19,8 @@ export function ownerOf(plugin: string, tenant: string | undefined): string {
 
 /** The plugin and the tenant of an owner; a plugin's name holds no `@`. */
 export function partsOf(owner: string): { plugin: string; tenant: string | undefined } {
-  const [plugin = "", tenant] = owner.split("@", 2);
-  return { plugin, tenant };
+  const at = owner.indexOf("@");
+  return at === -1
+    ? { plugin: owner, tenant: undefined }
+    : { plugin: owner.slice(0, at), tenant: owner.slice(at + 1) };
 }
