@@ -41,11 +41,16 @@ export function plugin(name: string, source: string, manifest = ""): Record<stri
 
 export function serve(
   workspace: Workspace,
-  options: { name?: string; watch?: boolean } = {},
+  options: { name?: string; watch?: boolean; port?: number } = {},
 ): Promise<Subject> {
   return startSubject({
     name: options.name ?? "xcore",
     cwd: workspace.folder,
-    args: [packageFile("bin", "run.js"), "serve", ...(options.watch === true ? ["--watch"] : [])],
+    args: [
+      packageFile("bin", "run.js"),
+      "serve",
+      ...(options.watch === true ? ["--watch"] : []),
+      ...(options.port === undefined ? [] : ["--port", String(options.port)]),
+    ],
   });
 }

@@ -8,6 +8,15 @@ export class Slots {
     this.#free = count;
   }
 
+  async run<T>(job: () => Promise<T>): Promise<T> {
+    const end = await this.take();
+    try {
+      return await job();
+    } finally {
+      end();
+    }
+  }
+
   /** Resolves when it is one's turn; what it gives ends the turn and may be called again without effect. */
   async take(): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;

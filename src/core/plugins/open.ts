@@ -1,9 +1,11 @@
 // Makes the registry of a server out of its parts: catalog, lock, bundlers, grants.
 import { readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { packageVersion } from "../base/package-root.ts";
+import { Slots } from "../base/slots.ts";
 import type { Config } from "../config/config.ts";
 import { createBundler, type Bundler } from "../sandbox/bundle.ts";
 import type { SandboxPool } from "../sandbox/sandbox.ts";
@@ -91,6 +93,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
         }),
         logger,
       },
+      turns: new Slots(2 * availableParallelism() + 2),
       async build(entry) {
         const config = options.config();
         if (entry.error?.code === "PLUGIN_EXISTS" || entry.error?.code === "FORBIDDEN") throw entry.error;

@@ -5,6 +5,7 @@ import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
+import type { Slots } from "../base/slots.ts";
 import { wasNotBegun } from "../sandbox/end-reasons.ts";
 import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
@@ -21,6 +22,8 @@ import { Revision, type RevisionSources } from "./revision.ts";
 import { transition } from "./transitions.ts";
 
 export interface PluginSources extends RevisionSources {
+  /** Loads at the same time, of all plugins: more would all be late. */
+  turns: Slots;
   /** Reads manifest and code; runs nothing. */
   build(entry: CatalogEntry): Promise<Build>;
   /** Called before the isolate is opened: dependencies are there, migrations are applied. */
@@ -246,8 +249,10 @@ export class Plugin {
   }
 
   #open(known?: Build): Promise<void> {
-    if (this.#closing.signal.aborted) return Promise.resolve();
-    this.#opening = this.#openRevision(known).finally(() => {
+    const open = async (): Promise<void> => {
+      if (!this.#closing.signal.aborted) await this.#openRevision(known);
+    };
+    this.#opening = this.#sources.turns.run(open).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
