@@ -41,7 +41,7 @@ export type InputOf<Schema> = unknown extends Schema
       : unknown
     : FromSchema<Schema>;
 
-export interface Action<Schema, Output, Payloads = {}> {
+export interface Action<Schema, Output = unknown, Payloads = {}> {
   description?: string;
   /** JSON Schema or Standard Schema; the input is checked before `run`. */
   input?: Schema;
@@ -91,7 +91,7 @@ export type EventHandlers<Payloads = {}> = [SubscribePattern] extends [never]
   ? Undeclared<"events.subscribe">
   : { readonly [Pattern in SubscribePattern]?: (event: EventDelivery, ctx: Context<Payloads>) => unknown };
 
-export interface PluginDefinition<Inputs, Outputs, Payloads> {
+export interface PluginDefinition<Inputs, Outputs = {}, Payloads = {}> {
   /** "GET /notes/:id"; `*` at the end stands for the rest. HEAD is answered by GET. */
   routes?: Readonly<Record<string, RouteHandler<Payloads>>>;
   /** Whatever no route matches: any web-standard handler, for example a Hono app's `fetch`. */

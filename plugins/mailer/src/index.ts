@@ -24,6 +24,7 @@ export default definePlugin({
           text: { type: "string", maxLength: 100_000 },
         },
       },
+      output: { type: "object", required: ["id"], properties: { id: { type: ["integer", "null"] } } },
       run: async ({ to, subject, text }, { db, config }) => {
         const [mail] = await db.sql<{ id: number }>`
           insert into outbox (sender, recipient, subject, text)

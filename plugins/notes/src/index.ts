@@ -5,6 +5,15 @@ import { NewNote, type Note } from "./note.ts";
 const latest = "latest";
 
 export default definePlugin({
+  publishes: {
+    "note.created": {
+      type: "object",
+      required: ["id", "title"],
+      properties: { id: { type: ["integer", "null"] }, title: { type: "string" } },
+    },
+    "note.removed": { type: "object", required: ["id"], properties: { id: { type: "integer" } } },
+  },
+
   routes: {
     "GET /": (_request, { db, cache }) =>
       cache.getOrSet(
