@@ -1,4 +1,4 @@
-// The servers that tests need and npm doesn't bring: finds redis-server and a system Postgres, or installs them from Debian.
+// The servers that tests need and npm doesn't bring: finds redis-server, sshd and a system Postgres, or installs them from Debian.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -10,6 +10,16 @@ const run = promisify(execFile);
 /** The path of redis-server; throws a sentence that says what to do when there is none and none can be installed. */
 export async function redisServerPath(): Promise<string> {
   return (await inPath("redis-server")) ?? install("redis-server", () => inPath("redis-server"));
+}
+
+/** The path of sshd, with ssh and ssh-keygen in the PATH; throws as above. */
+export async function sshdPath(): Promise<string> {
+  return (await sshd()) ?? install("openssh-server", sshd);
+}
+
+async function sshd(): Promise<string | undefined> {
+  if ((await inPath("ssh-keygen")) === undefined) return undefined;
+  return (await inPath("sshd")) ?? atSbin("sshd");
 }
 
 /** The folder with initdb, postgres and pg_ctl of a system Postgres; throws as above. */
@@ -28,6 +38,9 @@ function inPath(program: string): Promise<string | undefined> {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   return Promise.resolve(folders.map((folder) => join(folder, program)).find((path) => existsSync(path)));
 }
+
+const atSbin = (program: string): string | undefined =>
+  [join("/usr/sbin", program)].find((path) => existsSync(path));
 
 let installing: Promise<void> | undefined;
 
@@ -62,7 +75,7 @@ async function installFromDebian(debianPackage: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  for (const find of [redisServerPath, systemPostgresBin]) {
+  for (const find of [redisServerPath, sshdPath, systemPostgresBin]) {
     try {
       console.log(await find());
     } catch (error) {

@@ -1,7 +1,7 @@
 // What happened in a repository between two commits: whether the one leads to the other, and by which steps.
 import { messageOf } from "../../base/error.ts";
 import { withinBounds } from "./git-bounds.ts";
-import { commitsOnly, objectFormatOf } from "./git-refs.ts";
+import { commitsOnly, everything, objectFormatOf } from "./git-refs.ts";
 import type { GitRepository, GitOptions } from "./git-repository.ts";
 
 export interface Commit {
@@ -31,9 +31,10 @@ export async function historyBetween(
   return withinBounds(options, async (git) => {
     options.onProgress("reading the history");
     await git.configure(objectFormatOf(to));
-    if (!(await has(git, from))) return { descends: false, commits: [] };
-    // The earlier commit lies there without its ancestors, so that only what came after it is sent.
-    await git.run(["fetch", "--progress", ...commitsOnly, "origin", to]);
+    // The earlier commit then lies there without its ancestors, so that only what came after it is sent. Where a server gives out
+    // no single commit, or has forgotten this one, the whole history tells which it is.
+    if (await hasCommit(git, from)) await git.run(["fetch", "--progress", ...commitsOnly, "origin", to]);
+    else await git.run(["fetch", "--progress", ...commitsOnly, "origin", ...everything]);
     await git.configure();
     const descends = await git.run(["merge-base", "--is-ancestor", from, to]).then(
       () => true,
@@ -43,8 +44,7 @@ export async function historyBetween(
   });
 }
 
-// A commit that the server no longer knows was taken out of its history.
-async function has(git: GitRepository, id: string): Promise<boolean> {
+async function hasCommit(git: GitRepository, id: string): Promise<boolean> {
   try {
     await git.run(["fetch", "--depth=1", ...commitsOnly, "origin", id]);
     return true;

@@ -14,6 +14,8 @@ export const commitsOnly = [
   "--filter=tree:0",
 ];
 
+export const everything = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+
 export const objectFormatOf = (id: string): "sha1" | "sha256" => (id.length === 64 ? "sha256" : "sha1");
 
 /** The full id of what `ref` names: a tag, a branch, a commit or the beginning of one. Throws `SOURCE_INVALID` with what there is. */
@@ -73,8 +75,7 @@ async function longId(short: string, tips: readonly string[], options: GitOption
     onProgress("looking the commit up");
     const found = await withinBounds({ ...options, folder: `${folder}-commits` }, async (git) => {
       await git.configure(objectFormatOf(tips[0] ?? ""));
-      const branches = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-      await git.run(["fetch", "--progress", ...commitsOnly, "origin", ...branches]);
+      await git.run(["fetch", "--progress", ...commitsOnly, "origin", ...everything]);
       await git.configure();
       const objects = (await git.run(["rev-parse", `--disambiguate=${short}`])).split("\n");
       return commitsAmong(

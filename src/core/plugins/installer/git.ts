@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { XcoreError } from "../../base/error.ts";
 import type { SourceCache } from "./cache.ts";
-import { fullId, objectFormatOf, resolveRef } from "./git-refs.ts";
+import { everything, fullId, objectFormatOf, resolveRef } from "./git-refs.ts";
 import { withinBounds } from "./git-bounds.ts";
 import type { GitOptions, GitRepository } from "./git-repository.ts";
 import type { GitSource } from "./source.ts";
@@ -54,17 +54,24 @@ export async function fetchGit(options: FetchOptions, target: StagedTree): Promi
 }
 
 async function fetchCommit(git: GitRepository, source: GitSource, id: string): Promise<void> {
-  const fetch = (what: string): Promise<string> =>
-    git.run(["fetch", "--progress", "--depth=1", ...fetchOnly, "origin", what]);
+  const fetch = (...what: string[]): Promise<string> =>
+    git.run(["fetch", "--progress", ...fetchOnly, ...what]);
   try {
-    await fetch(id);
+    await fetch("--depth=1", "origin", id);
   } catch (error) {
-    // Servers before protocol 2 hand out only what a branch or tag points to.
+    if (!/unadvertised object|not our ref/.test(String(error))) throw error;
+    // Servers before protocol 2 hand out only what a branch or tag points to: the branch first, then all there is.
     const { ref } = source;
-    if (ref === undefined || fullId.test(ref) || !/unadvertised object|not our ref/.test(String(error)))
-      throw error;
-    await fetch(ref);
+    if (ref !== undefined && !fullId.test(ref)) await fetch("--depth=1", "origin", ref);
+    if (await holds(git, id)) return;
+    await fetch("--unshallow", "origin", ...everything).catch(() => fetch("origin", ...everything));
+    if (!(await holds(git, id))) throw error;
   }
+}
+
+async function holds(git: GitRepository, id: string): Promise<boolean> {
+  const [line = ""] = (await git.catFile(["--batch-check"], { input: `${id}\n` })).toString().split("\n");
+  return / commit \d+$/.test(line);
 }
 
 async function identify(git: GitRepository, source: GitSource, wanted: string): Promise<GitResult> {
