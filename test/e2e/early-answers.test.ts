@@ -8,8 +8,9 @@ import { freePort } from "../support/ports.ts";
 import { keptLog, pluginFiles, testWorkspace } from "../support/workspace.ts";
 
 const quick = 'export default definePlugin({ routes: { "GET /": () => "quick" } });';
-const hanging = "export default definePlugin({ start: () => new Promise(() => undefined), routes: {} });";
-/** The server waits three seconds for the one that hangs; a machine may be too busy to load the other one by then. */
+const late =
+  "export default definePlugin({ start: () => new Promise((resolve) => setTimeout(resolve, 4000)), routes: {} });";
+/** The server waits three seconds for the late one; a machine may be too busy to load the other one by then. */
 const attempts = 5;
 
 test("what is up answers before the server is ready", { timeout: 120_000 }, async () => {
