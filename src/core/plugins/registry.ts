@@ -111,6 +111,7 @@ export class PluginRegistry {
       return source === "installed" && plugin?.current !== undefined && plugin.entry.folder !== folder;
     });
     for (const entry of fresh) this.#plugins.set(entry.name, new Plugin(entry, this.#sources.plugin));
+    changed.push(...this.#waitingFor([...fresh, ...changed], entries));
     const failures = await this.#loadInWaves([...fresh, ...changed]);
     for (const { name } of replaced) if (!failures.has(name)) this.#sources.probation?.begin(this.get(name));
     for (const entry of [...fresh, ...changed]) {
@@ -129,7 +130,28 @@ export class PluginRegistry {
     if (entry === undefined || plugin === undefined) return this.get(name);
     this.#plugins.set(name, plugin);
     await plugin.load(entry);
+    await this.#loadInWaves(this.#waitingFor([entry], await this.#enabledEntries()));
     return plugin;
+  }
+
+  /** Those that failed for want of another plugin, and directly or by others need one of these: they are worth another try. */
+  #waitingFor(loaded: readonly CatalogEntry[], entries: readonly CatalogEntry[]): CatalogEntry[] {
+    const names = new Set(loaded.map(({ name }) => name));
+    const waiting: CatalogEntry[] = [];
+    const failed = entries.filter(({ name }) => {
+      const plugin = this.#plugins.get(name);
+      return plugin?.state === "failed" && plugin.reason?.code === "PLUGIN_DEPENDENCY" && !names.has(name);
+    });
+    for (let found = true; found;) {
+      const next = failed.filter(
+        ({ name, manifest }) =>
+          !names.has(name) && Object.keys(manifest?.dependencies ?? {}).some((needed) => names.has(needed)),
+      );
+      for (const { name } of next) names.add(name);
+      waiting.push(...next);
+      found = next.length > 0;
+    }
+    return waiting;
   }
 
   async unload(name: string): Promise<Plugin> {
@@ -166,7 +188,7 @@ export class PluginRegistry {
 
   /** The server is stopping: what never ends by itself must not hold it up. */
   endStreams(): void {
-    for (const plugin of this.list()) plugin.current?.endStreams();
+    for (const plugin of this.list()) plugin.current?.endStreams("stop");
   }
 
   async close(options: { drain: boolean }): Promise<void> {
