@@ -55,6 +55,23 @@ export function eventsBetweenNodes(name: string, openCluster: () => Promise<Clus
       there.undo();
     });
 
+    test("a burst arrives whole; what is more than may be on its way is dropped for others alone, and counted", async () => {
+      let [here, there] = [0, 0];
+      const undo = [
+        one.subscribe("reader", ["burst.*"], async () => void (here += 1)),
+        two.subscribe("reader", ["burst.*"], async () => void (there += 1)),
+      ];
+      for (let count = 0; count < 900; count += 1) await one.publish(event(`burst.s${count}`));
+      await until(() => here === 900 && there === 900);
+      const payload = "x".repeat(60_000);
+      for (let count = 0; count < 500; count += 1) void one.publish(event("burst.large", { payload }));
+      await until(() => here === 1400);
+      await until(async () => (await one.check(5000)).ok);
+      assert.match((await one.check(5000)).detail, /, \d+ did not reach other nodes/);
+      assert.ok(there < 1400);
+      for (const each of undo) each();
+    });
+
     test("a payload as large as it may be arrives whole, whatever its characters", async () => {
       const there = collect(two, "large.*");
       const payload = { text: 'aé漢😀\u0000\n"'.repeat(5000) };

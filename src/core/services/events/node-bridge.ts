@@ -31,8 +31,9 @@ export interface NodeBridgeOptions {
   receive(event: PublishedEvent, origin: RemoteOrigin): void;
 }
 
-/** Events that are handed over and not yet taken. */
-const maxUnsent = 1000;
+/** Events that are handed over and not yet taken, and their UTF-16 units. */
+const maxUnsent = 10_000;
+const maxUnsentLength = 16 * 1024 ** 2;
 const beatMs = 2000;
 /** A beat that is not heard after this long is lost. */
 const echoMs = 1500;
@@ -49,6 +50,7 @@ export class NodeBridge implements EventBridge {
   #isUp = false;
   #wasUp = false;
   #unsent = 0;
+  #unsentLength = 0;
   #lost = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -73,16 +75,19 @@ export class NodeBridge implements EventBridge {
   }
 
   send(event: PublishedEvent, origin: RemoteOrigin): void {
-    if (this.#unsent >= maxUnsent) {
-      this.#lose(`${maxUnsent} events wait to be sent`);
+    const text = encodeMessage({ kind: "event", node: this.#node, event, origin });
+    if (this.#unsent >= maxUnsent || this.#unsentLength + text.length > maxUnsentLength) {
+      this.#lose(`${this.#unsent} events wait to be sent`);
       return;
     }
     this.#unsent += 1;
+    this.#unsentLength += text.length;
     this.#carrier
-      .say(encodeMessage({ kind: "event", node: this.#node, event, origin }))
+      .say(text)
       .catch((error: unknown) => this.#lose(messageOf(error)))
       .finally(() => {
         this.#unsent -= 1;
+        this.#unsentLength -= text.length;
       });
   }
 
