@@ -223,6 +223,16 @@ describe("a service of one's own", () => {
     );
   });
 
+  test("where there are tenants, a service that does not keep them apart is refused", async () => {
+    const cache = await provider("cache");
+    const from = { kind: "subdomain", of: "example.test" } as const;
+    const quotas = { requests: undefined, jobs: undefined };
+    const tenants = { from, isolation: "shared", quotas } as const;
+    const opening = openServices({ ...config({ cache }), tenants }, { logger: silentLogger });
+    await assert.rejects(opening, { code: "CONFIG_INVALID", message: /services\.cache: .* does not keep tenants apart/ });
+    await using _mail = await openServices({ ...config({ mail: cache }), tenants }, { logger: silentLogger });
+  });
+
   test("a check that hangs is a service that is not well, in time", async () => {
     const stuck = await provider("stuck");
     await using services = await open({ stuck });
