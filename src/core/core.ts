@@ -72,7 +72,12 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const services = opening.use(await openServices(config, { logger }));
   await migrateApplication({ config, database: services.database, logger });
   const tenancy = opening.use(await openTenancy({ config, services, logger }));
-  const outbound = opening.use(new Outbound([]));
+  const outbound = opening.use(
+    new Outbound((plugin) => [
+      ...config.policy.privateNetworks,
+      ...(config.plugins[plugin]?.privateNetworks ?? []),
+    ]),
+  );
   const plugins: Plugins = opening.use(
     openPlugins({
       config: () => config,

@@ -7,6 +7,7 @@ import { defaults } from "./defaults.ts";
 import { deepFreeze } from "./freeze.ts";
 import { nameFault } from "./names.ts";
 import { permissionsOf } from "./permissions.ts";
+import { privateNetworksOf } from "./private-networks.ts";
 import type { IntegrationYaml, ServiceYaml } from "./schema.ts";
 import { tenantsConfig } from "./tenants.ts";
 import { above, bytesOf, limitsOf, msOf, type Complain } from "./units.ts";
@@ -169,6 +170,7 @@ function policyConfig(
       streamBytes: written.streamBytes ?? Math.min(standard.streamBytes, ceilings.streamBytes),
       rate: written.rate ?? ceilings.rate,
     },
+    privateNetworks: privateNetworksOf(yaml?.privateNetworks, ["policy"], complain),
     signatures: {
       require: required,
       signers: { ...yaml?.signatures?.signers },
@@ -194,6 +196,7 @@ function pluginConfigs(yaml: IntegrationYaml["plugins"], complain: Complain): Re
           limits: limitsOf(entry.limits, ["plugins", name, "limits"], complain),
           isolation: entry.isolation,
           trust: entry.trust?.digest,
+          privateNetworks: privateNetworksOf(entry.privateNetworks, ["plugins", name], complain),
           secrets: entry.secrets ?? {},
         },
       ];

@@ -89,6 +89,8 @@ export interface PolicyConfig {
   readonly defaults: Limits;
   /** The most any plugin gets, unless its own entry says otherwise. */
   readonly ceilings: Limits;
+  /** Networks (CIDR), addresses and host names that every plugin may fetch from although they are not public. */
+  readonly privateNetworks: readonly string[];
   readonly signatures: SignaturePolicy;
   /** Absent: no list of bad packages is looked at. */
   readonly advisories: AdvisoryConfig | undefined;
@@ -154,6 +156,8 @@ export interface PluginConfig {
   readonly isolation: string | undefined;
   /** The digest of the code that runs in the core's own process; absent: it runs in a sandbox. */
   readonly trust: string | undefined;
+  /** The same as of the policy, for this plugin alone. */
+  readonly privateNetworks: readonly string[];
   /** Values of the secrets it may read, by name. */
   readonly secrets: Readonly<Record<string, string>>;
 }

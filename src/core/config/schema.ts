@@ -181,11 +181,22 @@ const migrations = closed(
   "Migrations of the application and of plugins.",
 );
 
+const privateNetworks = (description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
+    description: `${description} Networks, addresses or host names; permissions.fetch of the plugin must name the host, too.`,
+    uniqueItems: true,
+    maxItems: 100,
+    examples: [["10.20.0.0/16", "intranet.example.com"]],
+  });
+
 const policy = closed(
   {
     defaults: Type.Optional(limitsSchema("Limits of a plugin that asks for none.")),
     ceilings: Type.Optional(
       limitsSchema("The most any plugin may ask for, unless its own entry under plugins says otherwise."),
+    ),
+    privateNetworks: Type.Optional(
+      privateNetworks("What every plugin may fetch from although it is not public."),
     ),
     signatures: Type.Optional(signaturesSchema),
     advisories: Type.Optional(advisoriesSchema),
@@ -226,6 +237,11 @@ const plugin = closed(
         errorMessage: '"shared", "own", or the name of a group (lower-case letters, digits, dashes)',
         examples: ["shared", "own"],
       }),
+    ),
+    privateNetworks: Type.Optional(
+      privateNetworks(
+        "What this plugin may fetch from although it is not public, beside what the policy opens to all.",
+      ),
     ),
     trust: Type.Optional(trust),
     secrets: Type.Optional(

@@ -1,12 +1,11 @@
 // fetch for plugins: allowed hosts only, every redirect checked, sizes and times capped.
 import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
-import { request as send, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import { formatSize } from "../../base/units.ts";
 import type { Facade, HostCallContext, PluginIdentity, Reply } from "../service.ts";
-import type { OpenNetworks } from "./addresses.ts";
-import { guardedAgent } from "./connector.ts";
+import type { PrivateNetworks } from "./addresses.ts";
 
 const maxResponseBytes = 8 * 1024 * 1024;
 const maxRedirects = 10;
@@ -21,12 +20,17 @@ const Arguments = Type.Object({
 });
 type Arguments = Static<typeof Arguments>;
 
-/** One agent for all plugins of a server. `open`: networks that are reachable although not public. */
+/** Sends the requests of all plugins of a server. */
 export class Outbound implements AsyncDisposable {
-  readonly #agent: Dispatcher;
+  readonly #openTo: (plugin: string) => PrivateNetworks;
+  /**
+   * Plugins to which the same is open share connections; others never do, or one would get through by what another had opened.
+   */
+  readonly #agents = new Map<string, Promise<Dispatcher>>();
 
-  constructor(open: OpenNetworks) {
-    this.#agent = guardedAgent(open);
+  /** `openTo`: what a plugin may reach although it is not public, as it is now. */
+  constructor(openTo: (plugin: string) => PrivateNetworks) {
+    this.#openTo = openTo;
   }
 
   calls(plugin: PluginIdentity): Facade["calls"] {
@@ -34,7 +38,18 @@ export class Outbound implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([...this.#agents.values()].map(async (agent) => (await agent).destroy()));
+  }
+
+  // undici is large, and most starts do without it.
+  #agentFor(plugin: string): Promise<Dispatcher> {
+    const open = this.#openTo(plugin);
+    const key = open.toSorted().join(" ");
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const made = import("./connector.ts").then(({ guardedAgent }) => guardedAgent(open));
+    this.#agents.set(key, made);
+    return made;
   }
 
   async #request(
@@ -49,12 +64,13 @@ export class Outbound implements AsyncDisposable {
       );
     }
     let url = checkedUrl(plugin, args.url);
+    const dispatcher = await this.#agentFor(plugin.name);
     let { method, headers, body } = args;
     for (let hop = 0; ; hop += 1) {
       const response = await this.#send(
         { ...args, method, headers, ...(body === undefined ? {} : { body }) },
         url,
-        context,
+        { context, dispatcher },
       );
       const location = header(response, "location");
       const redirected = [301, 302, 303, 307, 308].includes(response.statusCode) && location !== undefined;
@@ -76,10 +92,15 @@ export class Outbound implements AsyncDisposable {
     }
   }
 
-  async #send(args: Arguments, url: URL, context: HostCallContext): Promise<Dispatcher.ResponseData> {
+  async #send(
+    args: Arguments,
+    url: URL,
+    { context, dispatcher }: { context: HostCallContext; dispatcher: Dispatcher },
+  ): Promise<Dispatcher.ResponseData> {
+    const { request: send } = await import("undici");
     try {
       return await send(url, {
-        dispatcher: this.#agent,
+        dispatcher,
         method: args.method as Dispatcher.HttpMethod,
         headers: args.headers
           .filter(([name]) => !/^(host|connection|transfer-encoding|content-length)$/i.test(name))

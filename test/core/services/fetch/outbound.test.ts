@@ -53,7 +53,7 @@ async function fetchAs(options: {
   args: object;
   timeoutMs?: number;
 }): Promise<Reply<"fetch.request">> {
-  await using outbound = new Outbound(options.open);
+  await using outbound = new Outbound(() => options.open);
   const call = outbound.calls(identity(options.fetch))["fetch.request"];
   assert.ok(call);
   const args = { method: "GET", headers: [], redirect: "follow", ...options.args };
@@ -84,13 +84,19 @@ describe("addresses a plugin may reach", () => {
     "",
   ];
   for (const address of refused)
-    test(`${address || "nothing"} is refused`, () => assert.equal(isReachable(address, []), false));
+    test(`${address || "nothing"} is refused`, () => assert.equal(isReachable(address, "host", []), false));
 
   test("public ones are open, and so is a private one in an opened network", () => {
-    assert.equal(isReachable("93.184.216.34", []), true);
-    assert.equal(isReachable("2606:2800:220:1:248:1893:25c8:1946", []), true);
-    assert.equal(isReachable("10.1.2.3", ["10.1.0.0/16"]), true);
-    assert.equal(isReachable("10.2.2.3", ["10.1.0.0/16"]), false);
+    assert.equal(isReachable("93.184.216.34", "host", []), true);
+    assert.equal(isReachable("2606:2800:220:1:248:1893:25c8:1946", "host", []), true);
+    assert.equal(isReachable("10.1.2.3", "host", ["10.1.0.0/16"]), true);
+    assert.equal(isReachable("10.2.2.3", "host", ["10.1.0.0/16"]), false);
+    assert.equal(isReachable("::ffff:10.1.2.3", "host", ["10.1.0.0/16"]), true);
+    assert.equal(isReachable("127.0.0.1", "host", ["127.0.0.1"]), true);
+    assert.equal(isReachable("127.0.0.2", "host", ["127.0.0.1"]), false);
+    assert.equal(isReachable("fd00::1", "host", ["fd00::/8"]), true);
+    assert.equal(isReachable("10.1.2.3", "Intranet.example.com", ["intranet.example.com"]), true);
+    assert.equal(isReachable("10.1.2.3", "other.example.com", ["intranet.example.com"]), false);
   });
 });
 
