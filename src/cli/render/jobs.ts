@@ -97,8 +97,9 @@ function stateOf(job: JobSummary): string {
   return `running ${Math.floor(job.progress * 100)}%`;
 }
 
-function nameOf(job: { plugin: string; name: string }): string {
-  return `${job.plugin}.${job.name}`;
+/** With the tenant it runs for: `notes.digest@acme`. */
+function nameOf(job: { plugin: string; name: string; tenant?: string | null }): string {
+  return `${job.plugin}.${job.name}${job.tenant == null ? "" : `@${job.tenant}`}`;
 }
 
 /** "in 5m", "2h ago". */

@@ -23,6 +23,7 @@ export function statusLines(report: StatusReport, stream: OutputStream): string[
     ...wentBackLines(report.plugins, width),
     "",
     jobsLine(report.jobs, style),
+    ...tenantLines(report.tenants, style),
     ...problemLines(report.problems, width, style),
   ];
 }
@@ -130,6 +131,11 @@ function wentBackLines(plugins: readonly PluginStatus[], width: number): string[
       ? []
       : wrap(oneLine(`${name} went back from ${wentBack.version} to ${version}: ${wentBack.reason}`), width),
   );
+}
+
+function tenantLines(tenants: StatusReport["tenants"], style: Painter): string[] {
+  if (tenants === undefined) return [];
+  return [`${style("dim", "TENANTS")}  ${tenants.active} active · ${tenants.suspended} suspended`];
 }
 
 function jobsLine(jobs: StatusReport["jobs"], style: Painter): string {
