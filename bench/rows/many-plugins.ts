@@ -77,9 +77,10 @@ async function bootRows(isolation: "shared" | "own", plan: Plan): Promise<Row[]>
     const listensMs = performance.now() - began;
     const answering = Promise.all(
       names.map(async (name) => {
-        // A request for a plugin that is loading waits, but no longer than the plugin may take for an answer.
+        // Until the plugins are known, and when one takes longer to load than an answer may, it is asked again.
         while ((await statusOf(`http://127.0.0.1:${port}/app/${name}/`)) !== 200) {
           if (performance.now() - began > patienceMs) throw new Error(`plugin ${name} never answered`);
+          await sleep(5);
         }
         return performance.now() - began;
       }),

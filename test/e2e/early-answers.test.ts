@@ -38,6 +38,8 @@ test("what is up answers before the server is ready", { timeout: 120_000 }, asyn
 });
 
 async function answersOf(address: string): Promise<{ body: string; ready: number }> {
-  const body = await (await fetch(`${address}/app/quick/`)).text();
+  const answer = await fetch(`${address}/app/quick/`);
+  const body = await answer.text();
+  if (!answer.ok) throw new Error(body);
   return { body, ready: (await fetch(`${address}/readyz`)).status };
 }
