@@ -26,7 +26,7 @@ export const commonOptions = {
     maximum: 10_000,
     default: 60,
     description:
-      "Connections of all tenants together, in each process; a plugin has up to two for each tenant it works for.",
+      "Connections of all tenants together, in each process; a plugin has up to pluginConnections for each tenant it works for.",
   }),
   statementTimeout: duration("5s", "The longest statement of a plugin."),
   lockTimeout: duration("2s", "The longest a statement of a plugin waits for a lock."),

@@ -68,11 +68,11 @@ export class PostgresService implements DatabaseService {
       keepAlive: true,
       application_name: "xcore",
     });
-    const limits = { ...options.limits, pluginConnections: Math.min(2, options.limits.pluginConnections) };
+    const { tenantConnections, pluginConnections } = options.limits;
     this.#tenants = new TenantPools({
-      open: (owner) => this.#openPool(owner, limits),
+      open: (owner) => this.#openPool(owner),
       forget: (owner) => this.#roles.delete(owner),
-      most: Math.floor(options.limits.tenantConnections / limits.pluginConnections),
+      most: Math.max(1, Math.floor(tenantConnections / pluginConnections)),
     });
     this.pool.on("error", (error) => {
       options.logger.warn({ error: messageOf(error) }, "a database connection was lost");
@@ -182,8 +182,8 @@ export class PostgresService implements DatabaseService {
     return rows.map(({ name }) => name);
   }
 
-  async #openPool(plugin: string, limits = this.#options.limits): Promise<PluginPool> {
-    const { logger } = this.#options;
+  async #openPool(plugin: string): Promise<PluginPool> {
+    const { limits, logger } = this.#options;
     const terminate = async (backend: number): Promise<void> => {
       await this.pool.query("select pg_terminate_backend($1)", [backend]);
     };
