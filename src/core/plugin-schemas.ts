@@ -1,6 +1,7 @@
 // What plugins have in the database, for those who install, update and roll back: the migrations floor, seen from below.
 import { XcoreError } from "./base/error.ts";
 import type { Logger } from "./base/log.ts";
+import { partsOf } from "./base/tenant.ts";
 import type { Config } from "./config/config.ts";
 import { Ledger } from "./migrations/ledger.ts";
 import { pluginMigrations } from "./migrations/plugin-migrations.ts";
@@ -28,10 +29,29 @@ export async function openPluginSchemas(config: Config, logger: Logger): Promise
 /** Of a database that is open already; disposing leaves it so. */
 export function schemasOf(database: DatabaseService): PluginSchemas {
   return {
-    applied: async (plugin) => (await new Ledger(database.pool, plugin).applied()).map(({ name }) => name),
-    async undo(plugin, folder, to) {
-      await pluginMigrations(database, { plugin, folder }).down({ to });
+    async applied(plugin) {
+      const owners = await ownersOf(plugin, database);
+      return Promise.all(
+        owners.map(async (owner) => {
+          const applied = await new Ledger(database.pool, owner).applied();
+          return { owner, names: applied.map(({ name }) => name) };
+        }),
+      );
+    },
+    async apply(plugin, folder) {
+      const owners = new Set([plugin, ...(await ownersOf(plugin, database))]);
+      for (const owner of owners) await pluginMigrations(database, { plugin: owner, folder }).up();
+    },
+    async undo(owner, folder, to) {
+      await pluginMigrations(database, { plugin: owner, folder }).down({ to });
     },
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+async function ownersOf(plugin: string, database: DatabaseService): Promise<string[]> {
+  const { rows } = await database.pool.query<{ owner: string }>(
+    "select distinct plugin as owner from xcore.migrations order by plugin",
+  );
+  return rows.map(({ owner }) => owner).filter((owner) => partsOf(owner).plugin === plugin);
 }

@@ -25,10 +25,19 @@ export type ReadMigrations = (folder: string) => Promise<readonly MigrationFile[
 
 /** What was applied to the plugins' schemas. */
 export interface PluginSchemas extends AsyncDisposable {
-  /** Names, in the order they were applied. */
-  applied(plugin: string): Promise<string[]>;
-  /** Undoes all that came after `to` (`0`: all) by the files in `folder`. Throws `MIGRATION_FAILED`. */
-  undo(plugin: string, folder: string, to: string): Promise<void>;
+  /** The plugin's own schema and those it has for tenants, as far as anything was applied to them. */
+  applied(plugin: string): Promise<AppliedMigrations[]>;
+  /** Applies what is pending in `folder` to all of them. Throws `MIGRATION_FAILED`. */
+  apply(plugin: string, folder: string): Promise<void>;
+  /** Undoes in one of them all that came after `to` (`0`: all) by the files in `folder`. Throws `MIGRATION_FAILED`. */
+  undo(owner: string, folder: string, to: string): Promise<void>;
+}
+
+export interface AppliedMigrations {
+  /** The plugin, or the plugin for one tenant: `notes@acme`. */
+  readonly owner: string;
+  /** In the order they were applied. */
+  readonly names: readonly string[];
 }
 
 /** Opens the project's database, and the other services only to drop something; a running server has them open too. */

@@ -131,16 +131,21 @@ export async function undoAhead(ahead: UndoAhead): Promise<string[]> {
   const { name, here, there, entry, options, onProgress } = ahead;
   if (!entry.approved.database) return [];
   await using schemas = await options.openSchemas();
-  const applied = await schemas.applied(name);
   const known = new Set((await options.readMigrations(await migrationsOf(there))).map((one) => one.name));
-  const first = applied.findIndex((one) => !known.has(one));
-  if (first === -1) return [];
-  const names = applied.slice(first).toReversed();
+  const behind = (await schemas.applied(name)).flatMap(({ owner, names }) => {
+    const first = names.findIndex((one) => !known.has(one));
+    return first === -1
+      ? []
+      : [{ owner, ahead: names.slice(first).toReversed(), to: names[first - 1] ?? "0" }];
+  });
+  if (behind.length === 0) return [];
+  const names = [...new Set(behind.flatMap(({ ahead }) => ahead))];
   const files = await options.readMigrations(await migrationsOf(here));
   const final = names.filter((one) => files.find((file) => file.name === one)?.undoable !== true);
   if (final.length > 0 || !options.undoMigrations) throw dataAhead(name, names, final);
   onProgress(`undoing ${names.length === 1 ? names[0] : `${names.length} migrations`}`);
-  await schemas.undo(name, await migrationsOf(here), applied[first - 1] ?? "0");
+  const migrations = await migrationsOf(here);
+  for (const { owner, to } of behind) await schemas.undo(owner, migrations, to);
   return names;
 }
 

@@ -23,6 +23,7 @@ import { candidateFor, newestOf, type Candidate } from "./newest.ts";
 import { originOf } from "./origin.ts";
 import { revisionOf } from "./prepare.ts";
 import { notFound } from "./remove.ts";
+import { applyOrRevert, revertTo } from "./schema-steps.ts";
 import { putIntoStore, sweepStore } from "./store.ts";
 import { tryLoading, type Trial } from "./trial.ts";
 
@@ -164,7 +165,11 @@ async function putInPlace({ entry, found, examined, options, workroom }: PutInPl
   const { folder, listing } = prepared;
   const stored = await putIntoStore(config, { name, folder, listing });
   await using schemas = prepared.manifest.permissions.database ? await openSchemas?.() : undefined;
-  const applied = (await schemas?.applied(name)) ?? [];
+  const migrations = join(stored.folder, prepared.manifest.migrations);
+  const revert = await revertTo(name, migrations, schemas);
+  // A server that only checks would refuse what it has not got.
+  if (config.migrations.mode === "check")
+    await applyOrRevert({ name, migrations, schemas, revert, undo: stored.undo });
   const previous = listing.integrity === entry.integrity ? entry.previous : bareRevision(entry);
   const next = withEntry(lock, name, {
     ...revisionOf(prepared),
@@ -177,11 +182,7 @@ async function putInPlace({ entry, found, examined, options, workroom }: PutInPl
     done: "updated",
     workroom,
     undo: stored.undo,
-    revert: async () => {
-      if (schemas === undefined || (await schemas.applied(name)).length <= applied.length) return;
-      const migrations = join(stored.folder, after.manifest.migrations);
-      await schemas.undo(name, migrations, applied.at(-1) ?? "0");
-    },
+    revert,
   });
   await sweepStore(config, next).catch(() => undefined);
   return {

@@ -40,7 +40,8 @@ const migration = (statement: string): string => `-- migrate:up\n${statement};\n
 /** A database as far as migrations go: names by plugin. */
 function schemas(applied: string[]): () => Promise<PluginSchemas> {
   return async () => ({
-    applied: async () => [...applied],
+    applied: async (plugin) => (applied.length === 0 ? [] : [{ owner: plugin, names: [...applied] }]),
+    apply: async () => assert.fail("the server does that"),
     undo: async (_plugin, folder, to) => {
       assert.ok(existsSync(folder));
       applied.length = to === "0" ? 0 : applied.indexOf(to) + 1;
