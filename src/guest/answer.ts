@@ -2,8 +2,10 @@
 import { maxHeadLength } from "../wire/protocol.ts";
 import { XcoreError, textOf } from "./errors.ts";
 import { jsonStringify } from "./primordials.ts";
+import type { SocketAnswer } from "./streams/socket-link.ts";
 import type { StreamedAnswer } from "./streams/outlet.ts";
 import { openBody } from "./web/body.ts";
+import { otherEnd } from "./web/socket.ts";
 import { isResponse, type Response } from "./web/response.ts";
 
 const jsonHead = "content-type\napplication/json";
@@ -11,7 +13,7 @@ const textHead = "content-type\ntext/plain;charset=UTF-8";
 const problemHead = "content-type\napplication/problem+json";
 
 /** The record that answers request `id`, or what has to be streamed. Throws when the value is no answer. */
-export function answerOf(id: number, value: unknown): string | StreamedAnswer {
+export function answerOf(id: number, value: unknown): string | StreamedAnswer | SocketAnswer {
   if (value === undefined || value === null) return `P${id} 204 utf8 0\n`;
   if (typeof value === "string") return record(id, 200, textHead, value, "utf8");
   if (typeof value !== "object") {
@@ -95,13 +97,15 @@ function jsonRecord(id: number, value: unknown): string {
   return record(id, 200, jsonHead, json, "utf8");
 }
 
-function responseRecord(id: number, response: Response): string | StreamedAnswer {
+function responseRecord(id: number, response: Response): string | StreamedAnswer | SocketAnswer {
   if (response.type === "error") throw noAnswer("Response.error()");
   const head: string[] = [];
   for (const [name, value] of response.headers) head.push(name, value);
   const { status } = response;
   const headText = head.join("\n");
   if (headText.length > maxHeadLength) throw tooLargeHead(headText.length);
+  const socket = otherEnd(response.webSocket);
+  if (socket !== undefined) return { head: headText, socket };
   const body = openBody(response);
   return "text" in body
     ? record(id, status, headText, body.text, body.encoding)

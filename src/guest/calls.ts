@@ -1,5 +1,6 @@
 // The calls under way in this isolate: requests, actions, jobs, events, start and stop.
 import type { GuestCallKind } from "../wire/guest-calls.ts";
+import type { BodyEncoding } from "../wire/host-calls.ts";
 import { SafeMap } from "./primordials.ts";
 import { AbortController, type AbortSignal } from "./web/abort.ts";
 import { DOMException } from "./web/dom-exception.ts";
@@ -17,6 +18,12 @@ export interface CallInlet {
   close(reason: unknown): void;
 }
 
+/** What its request has become, when that is a socket. */
+export interface CallSocket extends CallOutlet {
+  message(text: string, encoding: BodyEncoding, last: boolean): void;
+  closed(code: number, reason: string): void;
+}
+
 /** One call. Its signal is only made when somebody asks for it. */
 export class Call {
   readonly id: number;
@@ -24,6 +31,8 @@ export class Call {
   state: "open" | "aborted" | "answered" = "open";
   outlet: CallOutlet | undefined;
   inlet: CallInlet | undefined;
+  socket: CallSocket | undefined;
+  #isGone = false;
   #controller: AbortController | undefined;
 
   constructor(id: number, kind: "request" | GuestCallKind) {
@@ -34,9 +43,16 @@ export class Call {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.state === "aborted") this.#controller.abort(reason());
+      if (this.state === "aborted" || this.#isGone) this.#controller.abort(reason());
     }
     return this.#controller.signal;
+  }
+
+  /** Its client has gone, but what it does of itself may go on. */
+  finish(): void {
+    this.state = "answered";
+    this.#isGone = true;
+    this.#controller?.abort(reason());
   }
 
   abort(): void {

@@ -53,6 +53,16 @@ function decodeRecord(batch: string, start: number, end: number): Received {
     }
     case "Z":
       return { kind: "end", id: head.count() };
+    case "M": {
+      const id = head.count();
+      const encoding = bodyEncoding(head.word());
+      const last = head.count() === 1;
+      return { kind: "message", id, encoding, last, text: stringSlice(batch, body, end) };
+    }
+    case "W": {
+      const id = head.count();
+      return { kind: "close", id, code: head.count(), reason: stringSlice(batch, body, end) };
+    }
     case "G": {
       const id = head.count();
       return { kind: "credit", id, units: head.count() };

@@ -12,6 +12,7 @@ import type { Outbox } from "./outbox.ts";
 import { jsonParse, jsonStringify, stringIndexOf, stringSlice } from "./primordials.ts";
 import { Inlet } from "./streams/inlet.ts";
 import { Outlet, type StreamedAnswer } from "./streams/outlet.ts";
+import { SocketLink, type SocketAnswer } from "./streams/socket-link.ts";
 import { requestFromWire } from "./web/request.ts";
 
 export class Dispatcher {
@@ -69,7 +70,15 @@ export class Dispatcher {
   #answer(call: Call, given: unknown): void {
     const answer = answerOf(call.id, given);
     if (typeof answer === "string") this.#send(call, answer);
+    else if ("socket" in answer) this.#become(call, answer);
     else this.#stream(call, answer);
+  }
+
+  #become(call: Call, answer: SocketAnswer): void {
+    if (call.state === "aborted") return;
+    const link = new SocketLink(call, answer, this.#outbox, () => void this.#calls.close(call));
+    call.socket = link;
+    call.outlet = link;
   }
 
   #stream(call: Call, answer: StreamedAnswer): void {
@@ -116,7 +125,7 @@ export class Dispatcher {
       case "action": {
         const action = definition.actions.get(name);
         if (action === undefined) throw new XcoreError("ACTION_NOT_FOUND", `there is no action '${name}'`);
-        return action.run(await action.check(payload), context());
+        return await action.run(await action.check(payload), context());
       }
       case "job": {
         const run = definition.jobs.get(name);

@@ -104,6 +104,14 @@ export class Runtime {
       case "end":
         this.#calls.get(message.id)?.inlet?.end();
         return;
+      case "message": {
+        const { text, encoding, last } = message;
+        this.#calls.get(message.id)?.socket?.message(text, encoding, last);
+        return;
+      }
+      case "close":
+        this.#calls.get(message.id)?.socket?.closed(message.code, message.reason);
+        return;
       case "credit":
         this.#calls.get(message.id)?.outlet?.credit(message.units);
         return;

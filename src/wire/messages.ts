@@ -1,9 +1,18 @@
 // The records' texts. The first character tells the kind, a head line of space-separated fields follows, then the rest by length.
 // Heads hold numbers and fixed words only; whatever a stranger chose (URL, names, headers, bodies) stands behind the head.
-import { maxChunkLength, maxHeadLength } from "./protocol.ts";
+import { maxHeadLength } from "./protocol.ts";
 import { readCount } from "./records.ts";
 import type { BodyEncoding } from "./host-calls.ts";
 import type { GuestCallKind, GuestRequest, GuestResponse } from "./guest-calls.ts";
+import {
+  bodyEncoding,
+  count,
+  decodeStreamMessage,
+  encodeStreamMessage,
+  splitHeaders,
+  type GuestStreamMessage,
+  type TwoWayMessage,
+} from "./stream-messages.ts";
 
 /** Core to guest. */
 export type CoreMessage =
@@ -16,25 +25,12 @@ export type CoreMessage =
   | { kind: "failure"; id: number; json: string }
   /** The caller has gone or the deadline has passed: fires the call's AbortSignal, ends its streams; no answer is awaited. */
   | { kind: "abort"; id: number }
-  /** What comes next of a request's body that is streamed. */
-  | { kind: "chunk"; id: number; encoding: BodyEncoding; text: string }
-  /** That was all of it. */
-  | { kind: "end"; id: number }
-  /** So much more of the response's window may be used. */
-  | { kind: "credit"; id: number; units: number };
+  | TwoWayMessage;
 
 /** Guest to core. */
 export type GuestMessage =
   | { kind: "response"; id: number; response: GuestResponse }
-  /** The head of a response whose body follows in chunks. */
-  | { kind: "head"; id: number; status: number; headers: readonly string[] }
-  | { kind: "chunk"; id: number; encoding: BodyEncoding; text: string }
-  /** The body is complete; an `error` in its place cuts it off. */
-  | { kind: "end"; id: number }
-  /** So much more of the request's window may be used. */
-  | { kind: "credit"; id: number; units: number }
-  /** The rest of the request's body will not be read. */
-  | { kind: "unread"; id: number }
+  | GuestStreamMessage
   /** A call's result; JSON. */
   | { kind: "value"; id: number; json: string }
   /** A request or call failed; JSON of a GuestError. */
@@ -73,20 +69,6 @@ export function encodeCoreMessage(message: CoreMessage): string {
   }
 }
 
-type StreamMessage = Extract<CoreMessage | GuestMessage, { kind: "chunk" | "end" | "credit" }>;
-
-/** The kinds that go both ways. */
-function encodeStreamMessage(message: StreamMessage): string {
-  switch (message.kind) {
-    case "chunk":
-      return `D${message.id} ${message.encoding}\n${message.text}`;
-    case "end":
-      return `Z${message.id}\n`;
-    case "credit":
-      return `G${message.id} ${message.units}\n`;
-  }
-}
-
 /** A request as the guest reads it: header texts stay one string until somebody asks for them, see `splitHeaders`. */
 export interface LazyRequest {
   kind: "lazy-request";
@@ -117,12 +99,6 @@ export function encodeGuestMessage(message: GuestMessage): string {
       return `X${message.id}\n`;
     case "log":
       return `L${message.level}${message.call === 0 ? "" : ` ${message.call}`}\n${message.json}`;
-    case "head": {
-      const head = message.headers.join("\n");
-      return `S${message.id} ${message.status} ${head.length}\n${head}`;
-    }
-    case "unread":
-      return `K${message.id}\n`;
     default:
       return encodeStreamMessage(message);
   }
@@ -147,21 +123,18 @@ export function decodeGuestMessage(record: string): GuestMessage {
       };
     case "X":
       return { kind: "cancel", id: count(fields[0]) };
-    case "S":
-      return decodeHead(fields, rest);
-    case "D":
-      if (rest === "" || rest.length > maxChunkLength) throw new SyntaxError("a chunk of a wrong size");
-      return { kind: "chunk", id: count(fields[0]), encoding: bodyEncoding(fields[1]), text: rest };
-    case "Z":
-      return { kind: "end", id: count(fields[0]) };
-    case "G":
-      return { kind: "credit", id: count(fields[0]), units: count(fields[1]) };
-    case "K":
-      return { kind: "unread", id: count(fields[0]) };
     case "L":
-      return { kind: "log", level: oneOf(levels, fields[0]), call: fields[1] === undefined ? 0 : count(fields[1]), json: rest };
-    default:
-      throw new SyntaxError("unknown record");
+      return {
+        kind: "log",
+        level: oneOf(levels, fields[0]),
+        call: fields[1] === undefined ? 0 : count(fields[1]),
+        json: rest,
+      };
+    default: {
+      const message = decodeStreamMessage(record[0], fields, rest);
+      if (message === undefined) throw new SyntaxError("unknown record");
+      return message;
+    }
   }
 }
 
@@ -181,33 +154,10 @@ function decodeResponse(record: string): GuestMessage {
   return { kind: "response", id, response: { status, encoding, headers, body: record.slice(headEnd) } };
 }
 
-function decodeHead(fields: readonly string[], rest: string): GuestMessage {
-  const status = count(fields[1]);
-  if (status < 200 || status > 599 || count(fields[2]) !== rest.length) {
-    throw new SyntaxError("malformed response");
-  }
-  if (rest.length > maxHeadLength) throw new SyntaxError("a response whose head is too large");
-  return { kind: "head", id: count(fields[0]), status, headers: splitHeaders(rest) };
-}
-
-/** "name\nvalue\nname\nvalue" as a flat list. */
-export function splitHeaders(head: string): string[] {
-  return head === "" ? [] : head.split("\n");
-}
-
 function split(record: string): { fields: string[]; rest: string } {
   const end = record.indexOf("\n");
   if (end < 1 || end > maxHeadLineLength) throw new SyntaxError("record without a head");
   return { fields: record.slice(1, end).split(" "), rest: record.slice(end + 1) };
-}
-
-function count(field: string | undefined): number {
-  return readCount(field ?? "", 0, field?.length ?? 0);
-}
-
-function bodyEncoding(field: string | undefined): BodyEncoding {
-  if (field === "utf8" || field === "latin1") return field;
-  throw new SyntaxError("unknown encoding");
 }
 
 function oneOf<T extends string>(known: readonly T[], field: string | undefined): T {

@@ -204,11 +204,17 @@ export class Guest implements Disposable {
 
   /** Starts a request whose records the test reads itself; `streamed`: its body is sent by the test in chunks. */
   exchange(method: string, path: string, options: { streamed?: boolean } = {}): Exchange {
-    const exchange = new Exchange((this.#lastId += 1));
-    this.#exchanges.set(exchange.id, exchange);
+    const exchange = this.adopt((this.#lastId += 1));
     const url = `http://server.test${path}`;
     const request = { method, url, headers: [], body: "", encoding: "utf8", ...options } as const;
     this.send({ kind: "request", id: exchange.id, timeoutMs: 5000, request });
+    return exchange;
+  }
+
+  /** Looks after the records of a request that the test sends itself. */
+  adopt(id: number): Exchange {
+    const exchange = new Exchange(id);
+    this.#exchanges.set(id, exchange);
     return exchange;
   }
 

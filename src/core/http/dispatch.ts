@@ -8,6 +8,7 @@ import type { PluginResponse } from "../plugins/exchange.ts";
 import { openBody, type WholeBody } from "./body.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { innerPath } from "./mount.ts";
+import { UpgradeResponse } from "./upgrade-response.ts";
 import { writeResponse } from "./write-response.ts";
 
 const startingTimeoutMs = 5000;
@@ -35,6 +36,7 @@ function answer(plugin: Plugin, exchange: Exchange, body: WholeBody | IncomingBo
   const gone = new CancelOnce();
   response.once("close", () => gone.cancel());
   if (body instanceof IncomingBody) return answerStreamed(plugin, exchange, { body, gone });
+  if (response instanceof UpgradeResponse) return answerUpgrade(plugin, exchange, { response, gone });
   const method = request.method ?? "GET";
   return plugin
     .request(
@@ -48,6 +50,26 @@ function answer(plugin: Plugin, exchange: Exchange, body: WholeBody | IncomingBo
       { timeoutMs: timeoutOf(plugin), signal: gone, origin: exchange.origin },
     )
     .then((guest) => write(exchange, guest));
+}
+
+async function answerUpgrade(
+  plugin: Plugin,
+  exchange: Exchange,
+  { response, gone }: { response: UpgradeResponse; gone: CancelOnce },
+): Promise<void> {
+  const { request, requestId, onHead, origin } = exchange;
+  const guest = await plugin.request(
+    {
+      method: request.method ?? "GET",
+      url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
+      headers: request.rawHeaders,
+      body: "",
+      encoding: "utf8",
+    },
+    { timeoutMs: timeoutOf(plugin), signal: gone, origin, upgrade: true },
+  );
+  if (guest.socket === undefined) await write(exchange, guest);
+  else await response.connect(guest.socket, { requestId, headers: guest.headers, onHead });
 }
 
 async function answerStreamed(

@@ -1,11 +1,13 @@
 // The listening socket: where it listens, how it moves from a taken default port, how it drains.
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { systemCode, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import type { ServerConfig } from "../config/config.ts";
+import { mountRoot } from "./mount.ts";
 import { portHolder } from "./port-holder.ts";
+import { UpgradeResponse } from "./upgrade-response.ts";
 
 const portsToTry = 20;
 
@@ -30,9 +32,21 @@ export async function listen(
   logger: Logger,
 ): Promise<HttpServer> {
   const server = createServer(
-    { requestTimeout: config.requestTimeoutMs, headersTimeout: config.headersTimeoutMs },
+    {
+      requestTimeout: config.requestTimeoutMs,
+      headersTimeout: config.headersTimeoutMs,
+      shouldUpgradeCallback: asksPluginForSocket,
+    },
     handler,
   );
+  // The server forgets connections that it hands over.
+  const upgraded = new Set<Socket>();
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    socket.on("error", () => socket.destroy());
+    handler(request, new UpgradeResponse({ request, socket, head, maxMessageBytes: config.maxBodyBytes }));
+  });
   server.maxConnections = config.maxConnections;
   const port = await bind(server, config);
   if (port !== config.port && config.port !== 0) {
@@ -45,7 +59,7 @@ export async function listen(
   let closing: Promise<void> | undefined;
   return {
     address: `http://${host}:${port}`,
-    close: (options) => (closing ??= drain(server, options)),
+    close: (options) => (closing ??= drain(server, upgraded, options)),
   };
 }
 
@@ -94,11 +108,23 @@ function unbindable(error: unknown, host: string, port: number): XcoreError {
   });
 }
 
-async function drain(server: Server, { drainMs, hurry }: DrainOptions): Promise<void> {
+function asksPluginForSocket({ method, url, headers }: IncomingMessage): boolean {
+  const asks = method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
+  return asks && url?.startsWith(mountRoot) === true;
+}
+
+async function drain(
+  server: Server,
+  upgraded: ReadonlySet<Socket>,
+  { drainMs, hurry }: DrainOptions,
+): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   const idle = setInterval(() => server.closeIdleConnections(), 25);
-  const cut = (): void => server.closeAllConnections();
+  const cut = (): void => {
+    server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
+  };
   const late = setTimeout(cut, drainMs);
   hurry.addEventListener("abort", cut, { once: true });
   server.closeIdleConnections();

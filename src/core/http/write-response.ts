@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { XcoreError } from "../base/error.ts";
 import type { PluginResponse, ResponseStream } from "../plugins/exchange.ts";
+import { isOwnHeader } from "./own-header.ts";
 
 export interface WriteOptions {
   requestId: string;
@@ -21,7 +22,7 @@ export function writeResponse(
   const headers = ["x-request-id", options.requestId];
   for (let at = 0; at + 1 < guest.headers.length; at += 2) {
     const name = guest.headers[at] ?? "";
-    if (!ownHeader.test(name)) headers.push(name, guest.headers[at + 1] ?? "");
+    if (!isOwnHeader(name)) headers.push(name, guest.headers[at + 1] ?? "");
   }
   const empty = status === 204 || status === 304;
   if (stream === undefined && !empty && !(options.head && body === "")) {
@@ -66,7 +67,3 @@ function writeStream(response: ServerResponse, stream: ResponseStream): Promise<
   });
   return promise;
 }
-
-// Framing is ours (RFC 9110 7.6.1 and 8.6): a guest can neither smuggle a second response nor lie about lengths.
-const ownHeader =
-  /^(connection|keep-alive|proxy-connection|transfer-encoding|te|trailer|upgrade|content-length|x-request-id)$/i;

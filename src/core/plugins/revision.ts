@@ -151,16 +151,17 @@ export class Revision {
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const answer = this.sandbox.request(request, options);
     this.#inFlight += 1;
-    answer.then(
-      ({ stream }) => (stream === undefined ? this.#landed() : void stream.over.then(() => this.#landed())),
-      () => this.#landed(),
-    );
+    const landed = (): void => this.#landed();
+    answer.then(({ stream, socket }) => {
+      const over = (stream ?? socket)?.over;
+      return over === undefined ? landed() : void over.then(landed);
+    }, landed);
     return answer;
   }
 
   /** Has clients of streams that never end by themselves connect anew. */
-  endStreams(): void {
-    this.sandbox.endStreams();
+  endStreams(why: "reload" | "stop"): void {
+    this.sandbox.endStreams(why);
   }
 
   /** A live one. */
@@ -195,7 +196,7 @@ export class Revision {
 
   /** Waits for calls under way, runs `stop`, ends the isolate. */
   async retire(options: { drain: boolean }): Promise<void> {
-    this.endStreams();
+    this.endStreams("reload");
     if (options.drain) await this.#drained();
     await this.sandbox.call("stop", "stop", null, { timeoutMs: stopTimeoutMs }).catch((error: unknown) => {
       this.#sources.logger.warn({ plugin: this.build.manifest.name, error: messageOf(error) }, "stop failed");

@@ -20,6 +20,14 @@ export function floodReason(label: string, length: number): XcoreError {
 }
 
 /** The call's alone. */
+export function noUpgrade(label: string): XcoreError {
+  const message = `plugin '${label}': it answered with a WebSocket a request that does not ask for one`;
+  return new XcoreError("PLUGIN_BAD_RESPONSE", message, {
+    hint: 'Look at the request\'s header first: request.headers.get("upgrade") === "websocket".',
+  });
+}
+
+/** The call's alone. */
 export function badHeaders(label: string): XcoreError {
   const message = `plugin '${label}': its response has a header without a value`;
   return new XcoreError("PLUGIN_BAD_RESPONSE", message, {

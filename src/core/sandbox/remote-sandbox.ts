@@ -9,7 +9,7 @@ import { badHeaders, breachReason, floodReason } from "./breach-reasons.ts";
 import { checkDescription } from "./description.ts";
 import { guestFailure } from "./guest-failure.ts";
 import { idleCpuReason } from "./end-reasons.ts";
-import { Exchanges } from "./exchanges.ts";
+import { Exchanges, type EndingOf } from "./exchanges.ts";
 import { parseGuestJson } from "./guest-json.ts";
 import { guestError } from "./guest-text.ts";
 import { HostCallDesk } from "./host-call-desk.ts";
@@ -121,9 +121,10 @@ export class RemoteSandbox implements Sandbox {
 
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const what = (): string => `${request.method} ${request.url.slice(0, 200)}`;
-    const { body } = options;
+    const { body, upgrade } = options;
+    const isPlain = body === undefined && upgrade !== true;
     const timeoutMs = Math.ceil(options.timeoutMs);
-    const begun = body === undefined ? undefined : (id: number) => this.#exchanges.feed(id, body);
+    const begun = isPlain ? undefined : (id: number) => this.#exchanges.attach(id, { body, upgrade });
     return this.#start(
       newCall("request", what, options),
       (id) => encodeCoreMessage({ kind: "request", id, timeoutMs, request }),
@@ -184,8 +185,8 @@ export class RemoteSandbox implements Sandbox {
     this.#inbox.receive(batch);
   }
 
-  endStreams(): void {
-    this.#exchanges.endLasting();
+  endStreams(why: EndingOf): void {
+    this.#exchanges.endLasting(why);
   }
 
   #start<T>(call: NewCall, encode: (id: number) => string, onSent?: (id: number) => void): Promise<T> {

@@ -6,6 +6,8 @@ import type { CallOrigin } from "../base/origin.ts";
 import type { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
 import type { BodySource } from "./request-feed.ts";
+import type { SocketChannel } from "./socket-channel.ts";
+import type { EndingOf } from "./exchanges.ts";
 import type { ResponseStream } from "./response-stream.ts";
 
 export interface HostCall {
@@ -85,11 +87,15 @@ export interface CallOptions {
 export interface RequestOptions extends CallOptions {
   /** The body, when it is still coming in: then the request's own is empty, and `streamed` is said. */
   body?: BodySource;
+  /** It asks for a WebSocket, and may be answered by one. */
+  upgrade?: boolean;
 }
 
 export interface PluginResponse extends GuestResponse {
   /** The body, when it comes in pieces: then `body` is empty. To be piped or cancelled by whoever is given it. */
   stream?: ResponseStream;
+  /** What the request has become, when it asked for that: to be connected, or told that its client has gone. */
+  socket?: SocketChannel;
 }
 
 /** The way of one debugger at a time to an isolate, in messages of the Chrome DevTools Protocol. */
@@ -118,7 +124,7 @@ export interface Sandbox {
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse>;
   call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json>;
   /** Ends responses that never end by themselves, now and from now on: their clients connect anew, to a newer revision. */
-  endStreams(): void;
+  endStreams(why: EndingOf): void;
   stats(): SandboxStats;
   close(): Promise<void>;
 }

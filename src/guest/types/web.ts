@@ -3,6 +3,7 @@ import type { GlobalFetch } from "../plugin-api.ts";
 export type * from "./streams.ts";
 export type * from "./events.ts";
 export type * from "./crypto.ts";
+export type * from "./sockets.ts";
 
 declare global {
   type BodyInit =
@@ -64,6 +65,8 @@ declare global {
     status?: number;
     statusText?: string;
     headers?: HeadersInit;
+    /** The first end of a WebSocketPair; then the status is 101. */
+    webSocket?: WebSocket | null;
   }
   interface Response extends Body {
     readonly headers: Headers;
@@ -73,6 +76,7 @@ declare global {
     readonly statusText: string;
     readonly type: "default" | "basic" | "error";
     readonly url: string;
+    readonly webSocket: WebSocket | null;
     clone(): Response;
   }
   var Response: {

@@ -13,6 +13,7 @@ import { Headers } from "./headers.ts";
 import { loadBase64, loadClone, loadEncoding, loadStreams, loadUrl } from "./polyfills.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
+import { CloseEvent, MessageEvent, WebSocketPair } from "./socket.ts";
 import { timerGlobals } from "./timer-globals.ts";
 import type { Timers } from "../timers.ts";
 import type { Outbox } from "../outbox.ts";
@@ -34,6 +35,7 @@ export function installGlobals(runtime: Machinery): void {
     AbortController,
     AbortSignal,
     Blob,
+    CloseEvent,
     CryptoKey,
     DOMException,
     Event,
@@ -41,8 +43,10 @@ export function installGlobals(runtime: Machinery): void {
     File,
     FormData,
     Headers,
+    MessageEvent,
     Request,
     Response,
+    WebSocketPair,
     ...timerGlobals(timers, (where, thrown) => runtime.reportUncaught(where, thrown)),
     reportError: (error: unknown) => runtime.reportUncaught("the plugin", error),
     fetch: makeFetch(

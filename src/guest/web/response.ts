@@ -1,11 +1,14 @@
 // Response. https://fetch.spec.whatwg.org/#response-class
 import { Body, cloneBody, extractBody, setBody, type WireBody } from "./body.ts";
 import { Headers } from "./headers.ts";
+import { otherEnd, type WebSocket } from "./socket.ts";
 
 interface ResponseInit {
   status?: number;
   statusText?: string;
   headers?: ConstructorParameters<typeof Headers>[0];
+  /** One end of a WebSocketPair; then the status is 101. */
+  webSocket?: WebSocket | null;
 }
 
 /** A response that came over the wire. */
@@ -18,12 +21,13 @@ interface Received extends WireBody {
 }
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const bodyless: ReadonlySet<number> = new Set([204, 205, 304]);
+const bodyless: ReadonlySet<number> = new Set([101, 204, 205, 304]);
 
 export class Response extends Body {
   #status: number;
   readonly #statusText: string;
   readonly #headers: Headers;
+  readonly #socket: WebSocket | null;
   #type: "default" | "basic" | "error" = "default";
   #url = "";
   #redirected = false;
@@ -31,10 +35,17 @@ export class Response extends Body {
   constructor(given: unknown = null, init: ResponseInit = {}) {
     super();
     const status = init.status ?? 200;
-    if (!Number.isInteger(status) || status < 200 || status > 599) {
+    const socket = init.webSocket ?? null;
+    if (socket !== null && (status !== 101 || otherEnd(socket) === undefined)) {
+      throw new TypeError(
+        "Response: webSocket is one end of a WebSocketPair, its first, and the status is 101",
+      );
+    }
+    if (!Number.isInteger(status) || ((status < 200 || status > 599) && socket === null)) {
       throw new RangeError(`Response: the status is a number from 200 to 599, not ${String(init.status)}`);
     }
     this.#status = status;
+    this.#socket = socket;
     this.#statusText = init.statusText ?? "";
     this.#headers = new Headers(init.headers);
     const { source, type } = extractBody(given);
@@ -84,6 +95,10 @@ export class Response extends Body {
 
   get status(): number {
     return this.#status;
+  }
+
+  get webSocket(): WebSocket | null {
+    return this.#socket;
   }
 
   get statusText(): string {

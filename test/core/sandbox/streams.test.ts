@@ -149,7 +149,7 @@ suite("a streamed answer", () => {
     const other = sandbox.request(request, { timeoutMs: 2000 });
     say("S2 200 0\n");
     const plain = new Kept(await other);
-    sandbox.endStreams();
+    sandbox.endStreams("reload");
     assert.deepEqual([first.text, first.end, plain.end], ["data: 1\n\n", "whole", "open"]);
     assert.equal((await begin(3)).end, "whole");
     assert.deepEqual(aborts(sent), ["A1\n", "A3\n"]);
@@ -319,7 +319,7 @@ test("whatever order records of streams come in, windows hold, ends are final, a
         else if (text === "consume") for (const consume of kepts[at]?.unconsumed.splice(0) ?? []) consume();
         else if (text === "push") bodies[at]?.target?.push("y".repeat(40_000));
         else if (text === "finish") bodies[at]?.target?.end();
-        else if (text === "lasting") sandbox.endStreams();
+        else if (text === "lasting") sandbox.endStreams("reload");
         else say(text.replace("#", String(at)));
         if (at === 0) await undefined;
         for (const { cost } of kepts) assert.ok(cost <= streamWindow);
