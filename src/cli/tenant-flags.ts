@@ -15,6 +15,7 @@ export const tenantFlags = {
     summary: "Requests it may make on each server, such as 600/1m; 'none' for no bound.",
   }),
   jobs: Flags.string({ summary: "Jobs it may have waiting, such as 1000; 'none' for no bound." }),
+  storage: Flags.string({ summary: "What it may keep in the database, such as 1gb; 'none' for no bound." }),
 };
 
 /** Only what was given. */
@@ -22,12 +23,14 @@ export function tenantSettings(flags: {
   plugin: string[] | undefined;
   requests: string | undefined;
   jobs: string | undefined;
+  storage: string | undefined;
 }): Settings {
-  const { plugin, requests, jobs } = flags;
+  const { plugin, requests, jobs, storage } = flags;
   return {
     ...(plugin === undefined ? {} : { plugins: plugin.includes("all") ? null : plugin }),
     ...(requests === undefined ? {} : { requests: requests === "none" ? null : requests }),
     ...(jobs === undefined ? {} : { jobs: jobs === "none" ? null : count(jobs) }),
+    ...(storage === undefined ? {} : { storage: storage === "none" ? null : storage }),
   };
 }
 

@@ -182,7 +182,7 @@ export async function hostCall(
 
 /** A tenant that is active and reaches every plugin. */
 export function testTenant(id: string, more: Partial<CallTenant> = {}): CallTenant {
-  return { id, serial: 1, maxJobs: undefined, reaches: () => true, assertActive() {}, ...more };
+  return { id, serial: 1, maxJobs: undefined, maxBytes: undefined, reaches: () => true, assertActive() {}, ...more };
 }
 
 /** Resolves as soon as `test` says true; rejects after `ms`. */

@@ -34,10 +34,11 @@ export function tenantLines(tenants: readonly TenantStatus[], stream: OutputStre
 }
 
 /** Its own ones only: `100/1m, 10 jobs`. */
-function quotasOf({ quotas: { requests, jobs } }: TenantStatus): string {
+function quotasOf({ quotas: { requests, jobs, storage } }: TenantStatus): string {
   const parts = [
     ...(requests === undefined ? [] : [requests ?? "no rate"]),
     ...(jobs === undefined ? [] : [jobs === null ? "any jobs" : `${jobs} jobs`]),
+    ...(storage === undefined ? [] : [storage ?? "any storage"]),
   ];
   return parts.length === 0 ? "standard" : parts.join(", ");
 }

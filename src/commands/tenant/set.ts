@@ -20,7 +20,7 @@ export default class TenantSet extends BaseCommand {
     const settings = tenantSettings(flags);
     if (Object.keys(settings).length === 0) {
       throw new XcoreError("USAGE", "nothing to change was given", {
-        hint: "Give at least one of --plugin, --requests and --jobs.",
+        hint: "Give at least one of --plugin, --requests, --jobs and --storage.",
       });
     }
     using control = await this.connect();

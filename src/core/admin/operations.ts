@@ -42,6 +42,8 @@ export interface TenantParams {
   /** As it is written: "600/1m". */
   requests?: string | null;
   jobs?: number | null;
+  /** As it is written: "1gb". */
+  storage?: string | null;
 }
 
 export interface Operations {

@@ -28,17 +28,19 @@ const Settings = Type.Object({
   plugins: Type.Optional(Type.Union([Type.Null(), Type.Array(name, { maxItems: 1000, uniqueItems: true })])),
   requests: Type.Optional(Type.Union([Type.Null(), Type.String({ maxLength: 40 })])),
   jobs: Type.Optional(Type.Union([Type.Null(), Type.Integer()])),
+  storage: Type.Optional(Type.Union([Type.Null(), Type.String({ maxLength: 40 })])),
 });
 
 export function tenantOperations(sources: TenantOperationSources): Pick<OperationTable, TenantOperation> {
   const { plugins } = sources;
   const admin = (): TenantAdmin => required(sources.tenancy);
-  const settingsOf = ({ plugins: set, requests, jobs }: TenantParams): TenantSettings => {
+  const settingsOf = ({ plugins: set, requests, jobs, storage }: TenantParams): TenantSettings => {
     // A name that is mistyped would shut the tenant out.
     for (const plugin of set ?? []) plugins.get(plugin);
     const quotas = {
       ...(requests === undefined ? {} : { requests }),
       ...(jobs === undefined ? {} : { jobs }),
+      ...(storage === undefined ? {} : { storage }),
     };
     return { plugins: set, quotas };
   };

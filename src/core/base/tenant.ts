@@ -6,6 +6,8 @@ export interface CallTenant {
   readonly serial: number;
   /** Jobs it may have waiting, over all plugins; undefined: as many as each plugin may. */
   readonly maxJobs: number | undefined;
+  /** What all plugins together may keep for it in the database; undefined: no bound. */
+  readonly maxBytes: number | undefined;
   /** Whether the plugin is in its set. */
   reaches(plugin: string): boolean;
   /** Throws `TENANT_SUSPENDED`, or `TENANT_UNKNOWN` once it was dropped. Asked anew for every host call. */

@@ -122,7 +122,11 @@ export interface TenantsConfig {
   /** `isolate`: every plugin runs in an isolate of its own for each tenant. */
   readonly isolation: "shared" | "isolate";
   /** Of a tenant that has none of its own; undefined: no bound. */
-  readonly quotas: { readonly requests: Rate | undefined; readonly jobs: number | undefined };
+  readonly quotas: {
+    readonly requests: Rate | undefined;
+    readonly jobs: number | undefined;
+    readonly storageBytes: number | undefined;
+  };
 }
 
 export type TenantSource =

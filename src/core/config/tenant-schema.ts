@@ -1,6 +1,6 @@
 // The section `tenants:` of integration.yaml: how a request's tenant is told, and what each tenant may use.
 import { Type, type Static } from "typebox";
-import { closed, rate } from "./schema-parts.ts";
+import { closed, rate, size } from "./schema-parts.ts";
 
 const domainPattern = String.raw`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`;
 
@@ -115,6 +115,11 @@ export const tenantsSchema = closed(
               maximum: 10_000_000,
               errorMessage: "a whole number from 1 to 10000000",
               examples: [1000],
+            }),
+          ),
+          storage: Type.Optional(
+            size("What all plugins together may keep for one tenant in the database; then it can only be read.", {
+              examples: ["1gb"],
             }),
           ),
         },

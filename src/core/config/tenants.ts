@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import ipaddr from "ipaddr.js";
 import type { ClaimSource, TenantsConfig, TenantSource } from "./config.ts";
 import { asymmetric, symmetric, type TenantsYaml } from "./tenant-schema.ts";
-import { rateOf, type Complain } from "./units.ts";
+import { bytesOf, rateOf, type Complain } from "./units.ts";
 
 const usualAsymmetric = ["RS256", "PS256", "ES256", "EdDSA"] as const;
 
@@ -13,11 +13,13 @@ export function tenantsConfig(
   { workspace, complain }: { workspace: string; complain: Complain },
 ): TenantsConfig | undefined {
   if (yaml === undefined) return undefined;
-  const { requests, jobs } = yaml.quotas ?? {};
+  const { requests, jobs, storage } = yaml.quotas ?? {};
   const quotas = {
     requests:
       requests === undefined ? undefined : rateOf(requests, ["tenants", "quotas", "requests"], complain),
     jobs,
+    storageBytes:
+      storage === undefined ? undefined : bytesOf(storage, ["tenants", "quotas", "storage"], complain),
   };
   const sources = Object.keys(yaml.from);
   if (sources.length !== 1) {

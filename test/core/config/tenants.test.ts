@@ -26,11 +26,11 @@ test("without the section there are no tenants", async () => {
 });
 
 test("a tenant comes from a subdomain, a header of a proxy, or a claim", async () => {
-  const subdomain = await read("from: { subdomain: example.com }\nquotas: { requests: 600/1m, jobs: 10 }");
+  const subdomain = await read("from: { subdomain: example.com }\nquotas: { requests: 600/1m, jobs: 10, storage: 1kb }");
   assert.deepEqual(subdomain.config.tenants, {
     from: { kind: "subdomain", of: "example.com" },
     isolation: "shared",
-    quotas: { requests: { count: 600, perMs: 60_000 }, jobs: 10 },
+    quotas: { requests: { count: 600, perMs: 60_000 }, jobs: 10, storageBytes: 1024 },
   });
   const header = await read("from: { header: { name: X-Tenant, proxies: [10.0.0.0/8, 192.0.2.1, '::1'] } }");
   assert.deepEqual(header.config.tenants?.from, {

@@ -15,7 +15,7 @@ import { Tenant, unknownTenant } from "../../../src/core/services/tenants/tenant
 import { audience, changed, issuer, tokenOf, type TestKeys } from "../../support/tokens.ts";
 
 const row = { name: "acme", serial: 1, state: "active", plugins: null, quotas: {}, createdAt: "" } as const;
-const acme = new Tenant({ ...row }, { requests: undefined, jobs: undefined });
+const acme = new Tenant({ ...row }, { requests: undefined, jobs: undefined, storageBytes: undefined });
 const found = { status: 200, code: "acme" };
 const unknown = { status: 404, code: "TENANT_UNKNOWN" };
 const refused = { status: 401, code: "UNAUTHORIZED" };

@@ -226,7 +226,7 @@ describe("a service of one's own", () => {
   test("where there are tenants, a service that does not keep them apart is refused", async () => {
     const cache = await provider("cache");
     const from = { kind: "subdomain", of: "example.test" } as const;
-    const quotas = { requests: undefined, jobs: undefined };
+    const quotas = { requests: undefined, jobs: undefined, storageBytes: undefined };
     const tenants = { from, isolation: "shared", quotas } as const;
     const opening = openServices({ ...config({ cache }), tenants }, { logger: silentLogger });
     await assert.rejects(opening, { code: "CONFIG_INVALID", message: /services\.cache: .* does not keep tenants apart/ });

@@ -5,19 +5,26 @@ import { formatSize } from "../../base/units.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, HostCallContext, Reply } from "../service.ts";
 import type { PluginPool } from "./plugin-pool.ts";
+import { isFreeing, storageFailure } from "./storage-quota.ts";
 import { isolationLevels, Transactions } from "./transactions.ts";
 import { encodeParams } from "./values.ts";
 
 const maxTextLength = 1024 * 1024;
 const maxParams = 65_535;
 
-/** Runs `work` on the connections of what the plugin keeps for this tenant, or of its own. */
+/** Runs `work` on the connections of what the plugin keeps for this tenant, or of its own; `readOnly`: nothing more may be written. */
 export type UsePool = <T>(
   tenant: CallTenant | undefined,
-  work: (pool: PluginPool) => Promise<T>,
+  work: (pool: PluginPool, readOnly: boolean) => Promise<T>,
 ) => Promise<T>;
 
-export function databaseFacade(use: UsePool, release: () => Promise<void>): Facade {
+export function databaseFacade(usePool: UsePool, release: () => Promise<void>): Facade {
+  const use: UsePool = async (tenant, work) => {
+    if (tenant === undefined) return usePool(tenant, work);
+    return usePool(tenant, work).catch((error: unknown) => {
+      throw storageFailure(error, tenant);
+    });
+  };
   const open = new Map<PluginPool, Transactions>();
   const transactionsOn = (pool: PluginPool): Transactions => {
     const known = open.get(pool);
@@ -32,17 +39,17 @@ export function databaseFacade(use: UsePool, release: () => Promise<void>): Faca
       async "db.query"(args, context) {
         const statement = readStatement(args);
         const id = new Arguments("db.query", args).optionalInteger("transaction", 1, Number.MAX_SAFE_INTEGER);
-        const { rows, rowCount } = await use(context.origin?.tenant, (pool) =>
-          id === undefined
-            ? queryAlone(pool, statement, context)
-            : transactionsOn(pool).query(id, statement, context),
-        );
+        const { rows, rowCount } = await use(context.origin?.tenant, async (pool, readOnly) => {
+          if (id !== undefined) return transactionsOn(pool).query(id, statement, context);
+          if (readOnly && !isFreeing(statement.text)) return readAlone(transactionsOn(pool), statement, context);
+          return queryAlone(pool, statement, context);
+        });
         return { rows, rowCount } satisfies Reply<"db.query">;
       },
       async "db.begin"(args, context) {
         const isolation = readIsolation(args);
-        return (await use(context.origin?.tenant, (pool) =>
-          transactionsOn(pool).begin(isolation, context),
+        return (await use(context.origin?.tenant, (pool, readOnly) =>
+          transactionsOn(pool).begin(isolation, context, { readOnly }),
         )) satisfies Reply<"db.begin">;
       },
       async "db.end"(args, context) {
@@ -64,6 +71,19 @@ export function databaseFacade(use: UsePool, release: () => Promise<void>): Faca
 interface Statement {
   text: string;
   values: (string | null)[];
+}
+
+/** In a transaction that can't write. */
+async function readAlone(transactions: Transactions, statement: Statement, context: HostCallContext) {
+  const id = await transactions.begin("read committed", context, { readOnly: true });
+  let failed = true;
+  try {
+    const result = await transactions.query(id, statement, context);
+    failed = false;
+    return result;
+  } finally {
+    await transactions.end(id, !failed, context).catch(() => undefined);
+  }
 }
 
 async function queryAlone(pool: PluginPool, statement: Statement, context: HostCallContext) {

@@ -11,6 +11,7 @@ import type { DatabaseLimits } from "./options.ts";
 import { PluginPool } from "./plugin-pool.ts";
 import { dropPlugin, provisionPlugin, schemaOf, type PluginRole } from "./plugin-roles.ts";
 import { checkPool } from "./round-trip.ts";
+import { StorageQuotas } from "./storage-quota.ts";
 import { TenantPools } from "./tenant-pools.ts";
 
 export interface PostgresServiceOptions {
@@ -33,6 +34,7 @@ export class PostgresService implements DatabaseService {
   readonly #roles = new Map<string, Promise<PluginRole>>();
   readonly #pools = new Map<string, { pool: Promise<PluginPool>; users: number }>();
   readonly #tenants: TenantPools;
+  readonly #storage: StorageQuotas;
   readonly #version: string;
   readonly #disk = new FullDisk();
   #closing: Promise<void> | undefined;
@@ -68,6 +70,7 @@ export class PostgresService implements DatabaseService {
       keepAlive: true,
       application_name: "xcore",
     });
+    this.#storage = new StorageQuotas(this.pool);
     const { tenantConnections, pluginConnections } = options.limits;
     this.#tenants = new TenantPools({
       open: (owner) => this.#openPool(owner),
@@ -141,7 +144,10 @@ export class PostgresService implements DatabaseService {
     try {
       const own = await entry.pool;
       return databaseFacade(
-        (tenant, work) => (tenant === undefined ? work(own) : this.#tenants.use(name, tenant, work)),
+        (tenant, work) =>
+          tenant === undefined
+            ? work(own, false)
+            : this.#tenants.use(name, tenant, async (pool) => work(pool, await this.#storage.isFull(tenant))),
         release,
       );
     } catch (error) {

@@ -27,7 +27,11 @@ export class Transactions {
   }
 
   /** `context` is the call that began it: when that call is over or cancelled, the transaction is rolled back. */
-  async begin(isolation: (typeof isolationLevels)[number], context: HostCallContext): Promise<number> {
+  async begin(
+    isolation: (typeof isolationLevels)[number],
+    context: HostCallContext,
+    { readOnly = false }: { readOnly?: boolean } = {},
+  ): Promise<number> {
     const { pluginConnections, transactionTimeoutMs } = this.#pool.limits;
     const most = Math.max(1, pluginConnections - 1);
     if (this.#pool.transactions >= most) throw tooMany(this.#pool.plugin, most);
@@ -35,7 +39,10 @@ export class Transactions {
     let client: PoolClient | undefined;
     try {
       client = await this.#pool.acquire(context);
-      await this.#pool.run(client, { text: `begin isolation level ${isolation}`, values: [] }, context);
+      const mode = `${isolation}${readOnly ? " read only" : ""}`;
+      await this.#pool.run(client, { text: `begin isolation level ${mode}`, values: [] }, context);
+      // Before its first query a transaction could still be made one that writes.
+      if (readOnly) await this.#pool.run(client, { text: "select 1", values: [] }, context);
     } catch (error) {
       this.#pool.transactions -= 1;
       if (client !== undefined) this.#pool.kill(client);

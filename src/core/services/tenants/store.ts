@@ -8,6 +8,8 @@ export interface TenantQuotas {
   /** As it is written: "600/1m". */
   requests?: string | null;
   jobs?: number | null;
+  /** As it is written: "1gb". */
+  storage?: string | null;
 }
 
 export interface TenantRow {

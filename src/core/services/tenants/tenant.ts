@@ -3,7 +3,7 @@ import { XcoreError } from "../../base/error.ts";
 import { Meter } from "../../base/meter.ts";
 import { RateLimiter } from "../../base/rate-limiter.ts";
 import type { CallTenant } from "../../base/tenant.ts";
-import { parseRate } from "../../base/units.ts";
+import { parseRate, parseSize } from "../../base/units.ts";
 import type { TenantsConfig } from "../../config/config.ts";
 import type { TenantQuotas, TenantRow, TenantState } from "./store.ts";
 
@@ -29,6 +29,7 @@ export class Tenant implements CallTenant {
   #plugins: ReadonlySet<string> | undefined;
   #limiter: RateLimiter | undefined;
   #maxJobs: number | undefined;
+  #maxBytes: number | undefined;
   #isGone = false;
 
   constructor(row: TenantRow, standard: TenantsConfig["quotas"]) {
@@ -45,6 +46,10 @@ export class Tenant implements CallTenant {
 
   get maxJobs(): number | undefined {
     return this.#maxJobs;
+  }
+
+  get maxBytes(): number | undefined {
+    return this.#maxBytes;
   }
 
   /** What the registry says of it now. */
@@ -101,6 +106,8 @@ export class Tenant implements CallTenant {
     const rate = own === undefined ? this.#standard.requests : parseRate(own ?? "");
     this.#limiter = rate === undefined ? undefined : new RateLimiter(rate);
     this.#maxJobs = quotas.jobs === undefined ? this.#standard.jobs : (quotas.jobs ?? undefined);
+    const { storage } = quotas;
+    this.#maxBytes = storage === undefined ? this.#standard.storageBytes : parseSize(storage ?? "");
   }
 }
 

@@ -3,7 +3,7 @@ import { sleep } from "../../base/deadline.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { suggestion } from "../../base/nearest.ts";
-import { parseRate } from "../../base/units.ts";
+import { parseRate, parseSize } from "../../base/units.ts";
 import type { TenantsConfig } from "../../config/config.ts";
 import { nameFault } from "../../config/names.ts";
 import type { DatabaseService } from "../database/database.ts";
@@ -227,13 +227,16 @@ function exists({ name, state }: TenantRow): XcoreError {
 }
 
 function checkQuotas(quotas: TenantQuotas | undefined): void {
-  const { requests, jobs } = quotas ?? {};
+  const { requests, jobs, storage } = quotas ?? {};
   const rate = requests == null ? undefined : parseRate(requests);
   if (requests != null && (rate === undefined || rate.count < 1)) {
     throw new XcoreError(
       "INPUT_INVALID",
       `the quota of requests must be a rate such as "600/1m", got '${requests}'`,
     );
+  }
+  if (storage != null && !((parseSize(storage) ?? 0) >= 1)) {
+    throw new XcoreError("INPUT_INVALID", `the quota of storage must be a size such as "1gb", got '${storage}'`);
   }
   if (jobs != null && (!Number.isInteger(jobs) || jobs < 1)) {
     throw new XcoreError("INPUT_INVALID", `the quota of jobs must be a whole number from 1, got ${jobs}`);

@@ -118,6 +118,31 @@ describe("tenants in the database", () => {
     await hostCall(notes, "db.end", { transaction: id, commit: true }, { tenant: slow });
   });
 
+  test("a tenant whose place is used up can read and delete, and by no way write", async () => {
+    const roomy = testTenant("full", { serial: 300, maxBytes: 1024 ** 3 });
+    await run(roomy, "create table things (what text)");
+    await run(roomy, "create function sneak() returns int language sql as 'insert into things values (1) returning 1'");
+    await run(roomy, "insert into things select repeat('x', 100) from generate_series(1, 200)");
+    const full = testTenant("full", { serial: 301, maxBytes: 8192 });
+    const refused = { code: "TENANT_QUOTA", message: /tenant 'full' has used up its 8 KB/ };
+    for (const text of [
+      "insert into things values ('y')",
+      "with more as (insert into things values ('y') returning what) select * from more",
+      "select sneak()",
+      "create table further (id int)",
+      "update things set what = 'z'",
+    ]) {
+      await assert.rejects(run(full, text), refused, text);
+    }
+    await assert.rejects(run(full, "set transaction read write"), { code: "DATABASE_ERROR" });
+    assert.deepEqual(await run(full, "select count(*)::int as count from things"), [{ count: 200 }]);
+    const id = await begin(full);
+    await assert.rejects(run(full, "insert into things values ('y')", id), refused);
+    await hostCall(notes, "db.end", { transaction: id, commit: false }, { tenant: full });
+    await run(full, "delete from things where what like 'x%'");
+    assert.deepEqual(await run(full, "select count(*)::int as count from things"), [{ count: 0 }]);
+  });
+
   test("a tenant is removed from every plugin, a plugin from every tenant", async () => {
     await run(testTenant("acme"), "select 1");
     await service.removeTenant?.("acme");

@@ -18,7 +18,7 @@ describe("the registry of tenants", () => {
       config: {
         from: { kind: "subdomain", of: "a.test" },
         isolation: "shared",
-        quotas: { requests: undefined, jobs: 7 },
+        quotas: { requests: undefined, jobs: 7, storageBytes: 1024 },
       },
       database: database.service,
       logger: silentLogger,
@@ -112,7 +112,10 @@ describe("the registry of tenants", () => {
     assert.equal(held.maxJobs, undefined);
     await tenants.create("standard", {}, nothing);
     assert.equal(tenants.forCall("standard").maxJobs, 7);
-    for (const quotas of [{ requests: "many" }, { requests: "0/1s" }, { jobs: 0 }, { jobs: 1.5 }]) {
+    assert.equal(tenants.forCall("standard").maxBytes, 1024);
+    await tenants.set("standard", { quotas: { storage: "2kb" } });
+    assert.equal(tenants.forCall("standard").maxBytes, 2048);
+    for (const quotas of [{ requests: "many" }, { requests: "0/1s" }, { jobs: 0 }, { jobs: 1.5 }, { storage: "much" }]) {
       await assert.rejects(tenants.set("set", { quotas }), { code: "INPUT_INVALID" }, JSON.stringify(quotas));
     }
   });
