@@ -13,8 +13,8 @@ import { describeSchema, schemaCheck, type SchemaCheck } from "./schema-check.ts
 
 export interface Action {
   check: SchemaCheck;
-  /** Takes the checked input; its own answer is checked, too. */
-  run(input: unknown, ctx: object): Promise<unknown>;
+  /** Takes the checked input; what comes of it is checked, too. */
+  run: Handler;
 }
 
 const members = ["description", "input", "output", "callers", "idempotent", "run"];
@@ -54,8 +54,10 @@ function checked(
 ): Action {
   const subject = `action '${name}'`;
   const check = schemaCheck(input, { subject, what: "input", code: "INPUT_INVALID" });
+  if (output === undefined) return { check, run };
   const checkOutput = schemaCheck(output, { subject, what: "output", code: "OUTPUT_INVALID" });
-  return { check, run: async (given, ctx) => checkOutput(await run(given, ctx)) };
+  // Awaited, not returned: a promise that is returned is asked for a `then` that the plugin may have changed.
+  return { check, run: async (given, ctx) => await checkOutput(await run(given, ctx)) };
 }
 
 function readCallers(given: unknown, where: string): string[] | undefined {
