@@ -81,6 +81,27 @@ export function jobTenantsConformance(name: string, open: () => Promise<JobsServ
       await until(() => runs.includes("paused"));
     });
 
+    test("one that failed while its tenant was suspended can be tried again afterwards", async () => {
+      const owner = plugin();
+      const rested = testTenant("rested");
+      const { promise: goOn, resolve } = Promise.withResolvers<void>();
+      let runs = 0;
+      await jobs.bind(owner, { send: { retries: 0 } }, async () => {
+        runs += 1;
+        if (runs > 1) return null;
+        await goOn;
+        throw new Error("refused meanwhile");
+      });
+      const { id } = await call(owner, "enqueue", { name: "send", data: null }, rested);
+      await until(() => runs === 1);
+      await jobs.pauseTenant?.("rested", true);
+      resolve();
+      await until(async () => (await jobs.desk().show(id)).state === "failed");
+      await jobs.pauseTenant?.("rested", false);
+      await jobs.desk().retry(id);
+      await until(async () => (await jobs.desk().show(id)).state === "done");
+    });
+
     test("a schedule's run is spread over tenants, each with a key, and twice gives no more", async () => {
       const owner = plugin();
       const runs: ClaimedRun[] = [];

@@ -130,8 +130,7 @@ export class JobStore {
   /** Agenda's own mark for what is not to be claimed. */
   async pauseTenant(tenant: string, paused: boolean): Promise<void> {
     await this.#pool.query(
-      `UPDATE jobs SET disabled = $2 WHERE data->>'tenant' = $1 AND data ? 'tenant'
-         AND (next_run_at IS NOT NULL OR locked_at IS NOT NULL)`,
+      `UPDATE jobs SET disabled = $2 WHERE data->>'tenant' = $1 AND data ? 'tenant' AND disabled <> $2`,
       [tenant, paused],
     );
   }

@@ -9,6 +9,7 @@ export interface ListenerOptions {
 }
 
 const lookEveryMs = 5_000;
+const heardEveryMs = 100;
 const again = { firstMs: 500, mostMs: 10_000 };
 
 export class TenantListener {
@@ -16,6 +17,8 @@ export class TenantListener {
   readonly #look: NodeJS.Timeout;
   #client: Client | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
   #waitMs = again.firstMs;
   #closed = false;
 
@@ -29,6 +32,7 @@ export class TenantListener {
     this.#closed = true;
     clearInterval(this.#look);
     clearTimeout(this.#retry);
+    clearTimeout(this.#soon);
     await this.#client?.end().catch(() => undefined);
   }
 
@@ -40,7 +44,7 @@ export class TenantListener {
       application_name: "xcore tenants",
     });
     this.#client = client;
-    client.on("notification", () => this.#options.onChange());
+    client.on("notification", () => this.#hear());
     client.on("error", () => undefined);
     client.once("end", () => this.#listenAgain());
     try {
@@ -52,6 +56,19 @@ export class TenantListener {
       await client.end().catch(() => undefined);
       this.#listenAgain();
     }
+  }
+
+  /** Not for each of a flood: any role of the database can notify. */
+  #hear(): void {
+    const wait = this.#heardAt + heardEveryMs - performance.now();
+    this.#soon ??= setTimeout(
+      () => {
+        this.#soon = undefined;
+        this.#heardAt = performance.now();
+        this.#options.onChange();
+      },
+      Math.max(0, wait),
+    ).unref();
   }
 
   #listenAgain(): void {
