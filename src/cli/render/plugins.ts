@@ -58,7 +58,7 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
     one.name,
     one.version,
     one.state,
-    `${one.origin ?? "this project"}${one.trusted ? ", trusted" : ""}${one.pinned ? ", pinned" : ""}`,
+    `${one.pinned ? "pinned, " : ""}${one.origin ?? "this project"}${one.trusted ? ", trusted" : ""}`,
   ]);
   const table = tableLines(columns, rows, {
     width,

@@ -128,7 +128,7 @@ function refuseTaken(manifest: Manifest, known: readonly CatalogEntry[]): void {
     {
       hint: isOwn
         ? "Rename one of them in its plugin.yaml, or remove that folder."
-        : `To replace it, remove it first and keep its data: xcore plugin rm ${manifest.name} --data keep`,
+        : `For what is newer there: xcore plugin update ${manifest.name}. From elsewhere: xcore plugin rm ${manifest.name} --data keep, then add it.`,
       details: { plugin: manifest.name, folder: taken.folder },
     },
   );

@@ -279,6 +279,23 @@ describe("plugin add", () => {
     assert.deepEqual(Object.keys((await readLock(project.folder)).plugins), ["a", "b"]);
   });
 
+  test("nobody waits while somebody is asked, and what they did meanwhile is looked at after the answer", async () => {
+    await using project = await makeProject();
+    write(project.place("first"), pluginFiles("first", permitted));
+    write(project.place("second"), pluginFiles("second"));
+    write(project.place("same"), pluginFiles("first", "", "2.0.0"));
+    const adding = add(project, "../first", {
+      consent: async () => {
+        await add(project, "../second");
+        await add(project, "../same");
+        return true;
+      },
+    });
+    await assert.rejects(adding, { code: "PLUGIN_EXISTS", message: /'first' 2\.0\.0 is installed already/ });
+    assert.deepEqual(Object.keys((await readLock(project.folder)).plugins), ["first", "second"]);
+    assert.equal(existsSync(join(project.config.stateFolder, "staging")), false);
+  });
+
   test("goes back when the running server can't load it, and leaves no data behind", async () => {
     await using project = await makeProject();
     write(project.place("x"), pluginFiles("x", permitted));
