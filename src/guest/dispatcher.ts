@@ -12,7 +12,7 @@ import type { Outbox } from "./outbox.ts";
 import { jsonParse, jsonStringify, stringIndexOf, stringSlice } from "./primordials.ts";
 import { Inlet } from "./streams/inlet.ts";
 import { Outlet, type StreamedAnswer } from "./streams/outlet.ts";
-import { SocketLink, type SocketAnswer } from "./streams/socket-link.ts";
+import { SocketLink, type SocketAnswer, type SocketLoad } from "./streams/socket-link.ts";
 import { requestFromWire } from "./web/request.ts";
 
 export class Dispatcher {
@@ -20,6 +20,7 @@ export class Dispatcher {
   readonly #definition: Definition;
   readonly #calls: Calls;
   readonly #outbox: Outbox;
+  readonly #load: SocketLoad = { total: 0 };
 
   constructor(plugin: Plugin, definition: Definition, calls: Calls, outbox: Outbox) {
     this.#plugin = plugin;
@@ -76,7 +77,8 @@ export class Dispatcher {
 
   #become(call: Call, answer: SocketAnswer): void {
     if (call.state === "aborted") return;
-    const link = new SocketLink(call, answer, this.#outbox, () => void this.#calls.close(call));
+    const onEnd = (): void => void this.#calls.close(call);
+    const link = new SocketLink(call, answer, { outbox: this.#outbox, load: this.#load, onEnd });
     call.socket = link;
     call.outlet = link;
   }

@@ -18,8 +18,25 @@ interface Message {
   encoding: BodyEncoding;
 }
 
-/** Characters that may wait for a client that reads slowly; beyond that it is let go. */
-const maxWaiting = 4 * 1024 * 1024;
+/** What may wait for one client that reads slowly; beyond that it is let go. */
+const maxLoad = 4 * 1024 * 1024;
+/** For all of them together; beyond that the one that is written to is let go, unless little waits for it. */
+const maxTotal = 16 * 1024 * 1024;
+const little = 256 * 1024;
+/** A message that waits takes its length and this much. */
+const overhead = 128;
+
+/** What waits for all clients of this isolate. */
+export interface SocketLoad {
+  total: number;
+}
+
+export interface SocketLinkOptions {
+  outbox: Outbox;
+  load: SocketLoad;
+  /** The call is over. */
+  onEnd(): void;
+}
 const portion = streamWindow / 4;
 
 export class SocketLink implements CallSocket, SocketLine, Flusher {
@@ -27,10 +44,12 @@ export class SocketLink implements CallSocket, SocketLine, Flusher {
   readonly #call: Call;
   readonly #answer: SocketAnswer;
   readonly #outbox: Outbox;
-  readonly #onEnd: () => void;
+  readonly #options: SocketLinkOptions;
   #out: Message[] = [];
   #first = 0;
   #sentOfFirst = 0;
+  /** What waits, with its overhead. */
+  #load = 0;
   #in: { text: string; encoding: BodyEncoding; last: boolean }[] = [];
   #partial = "";
   #credit = streamWindow;
@@ -41,12 +60,11 @@ export class SocketLink implements CallSocket, SocketLine, Flusher {
   #isOver = false;
   #farewell: { code: number; reason: string } | undefined;
 
-  /** `onEnd`: the call is over. */
-  constructor(call: Call, answer: SocketAnswer, outbox: Outbox, onEnd: () => void) {
+  constructor(call: Call, answer: SocketAnswer, options: SocketLinkOptions) {
     this.#call = call;
     this.#answer = answer;
-    this.#outbox = outbox;
-    this.#onEnd = onEnd;
+    this.#outbox = options.outbox;
+    this.#options = options;
     attach(answer.socket, this);
     this.#note();
   }
@@ -65,7 +83,8 @@ export class SocketLink implements CallSocket, SocketLine, Flusher {
     if (this.#isOver || this.#farewell !== undefined) return;
     this.#out[this.#out.length] = { text, encoding };
     this.waiting += text.length;
-    if (this.waiting > maxWaiting) this.#letGo();
+    this.#weigh(text.length + overhead);
+    if (this.#load > maxLoad || (this.#options.load.total > maxTotal && this.#load > little)) this.#letGo();
     this.#note();
   }
 
@@ -145,6 +164,7 @@ export class SocketLink implements CallSocket, SocketLine, Flusher {
     this.#outbox.add(record);
     this.#credit -= chunkCost(length);
     this.waiting -= length;
+    this.#weigh(isLast ? -length - overhead : -length);
     this.#sentOfFirst = isLast ? 0 : this.#sentOfFirst + length;
     if (isLast) this.#dropFirst();
     return "sent";
@@ -152,26 +172,39 @@ export class SocketLink implements CallSocket, SocketLine, Flusher {
 
   #dropFirst(): void {
     this.#first += 1;
-    if (this.#first < this.#out.length) return;
-    this.#out = [];
+    const left = this.#out.length - this.#first;
+    // Seldom enough that each message is moved once on average.
+    if (left > 0 && (this.#first < 1024 || left > this.#first)) return;
+    const rest: Message[] = [];
+    for (let at = 0; at < left; at += 1) rest[at] = this.#out[this.#first + at] as Message;
+    this.#out = rest;
     this.#first = 0;
   }
 
   // A message that has begun is broken off: closing may come between its pieces.
   #letGo(): void {
+    this.#clear();
+    this.#farewell = { code: 1008, reason: "too much waits to be read" };
+  }
+
+  #clear(): void {
     this.#out = [];
     this.#first = 0;
     this.waiting = 0;
-    this.#farewell = { code: 1008, reason: "too much waits to be read" };
+    this.#weigh(-this.#load);
+  }
+
+  #weigh(change: number): void {
+    this.#load += change;
+    this.#options.load.total += change;
   }
 
   #end(code: number, reason: string): void {
     this.#isOver = true;
-    this.#out = [];
+    this.#clear();
     this.#in = [];
-    this.waiting = 0;
     this.#call.finish();
-    this.#onEnd();
+    this.#options.onEnd();
     closedSocket(this.#answer.socket, code, reason);
   }
 

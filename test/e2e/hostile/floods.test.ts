@@ -1,7 +1,9 @@
 // Plugins that ask, say or start too much: what they get is refused or dropped by quota, and the others keep their share of the core.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { WebSocket } from "ws";
 import { openArena, type Arena } from "../../support/arena.ts";
 import { until, type LogLine } from "../../support/workspace.ts";
 
@@ -15,6 +17,7 @@ const names = [
   "fetch-flood",
   "parse-bomb",
   "timer-burner",
+  "socket-flood",
   "bulky",
 ];
 
@@ -121,6 +124,28 @@ describe("a flood", () => {
       }
     });
     await arena.unload("bulky");
+  });
+
+  test("on sockets that nobody reads, and from clients that nobody hears, stays within the windows", async (t) => {
+    await arena.load("socket-flood");
+    const url = `${arena.server.core.address.replace("http", "ws")}/app/socket-flood`;
+    await arena.observe(t, async () => {
+      const clients = ["small", "large", "deaf"].flatMap((path) =>
+        Array.from({ length: 5 }, () => new WebSocket(`${url}/${path}`)),
+      );
+      await Promise.all(clients.map((client) => once(client, "open")));
+      for (const client of clients) {
+        client.on("error", () => undefined);
+        if (client.url.endsWith("deaf"))
+          for (let at = 0; at < 100; at += 1) client.send(Buffer.alloc(10_000));
+        else client.pause();
+      }
+      await pause(1000);
+      assert.equal((await arena.server.get("/app/socket-flood/alive")).status, 200);
+      for (const client of clients) client.terminate();
+    });
+    assert.partialDeepStrictEqual(await arena.status("socket-flood"), { state: "ready", restarts: 0 });
+    await arena.unload("socket-flood");
   });
 
   test("of short timers ends with PLUGIN_CPU_LIMIT though no stretch is long", async (t) => {
