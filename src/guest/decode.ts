@@ -149,6 +149,7 @@ function callKind(word: string): GuestCallKind {
     case "action":
     case "job":
     case "event":
+    case "hook":
       return word;
     default:
       return malformed("call");

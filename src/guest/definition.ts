@@ -15,6 +15,7 @@ import {
   type Handler,
   type LifeHandler,
 } from "./definition-parts.ts";
+import { readHooks } from "./hooks.ts";
 import { SafeMap } from "./primordials.ts";
 import { Router } from "./router.ts";
 import { describeSchema, schemaCheck, type SchemaCheck } from "./schema-check.ts";
@@ -31,6 +32,8 @@ export interface Definition {
   actions: SafeMap<string, Action>;
   jobs: SafeMap<string, Handler>;
   events: readonly EventHandler[];
+  /** By name: "request.before". */
+  hooks: SafeMap<string, Handler>;
   /** By the name of the event it publishes. */
   payloads: SafeMap<string, SchemaCheck>;
   start: LifeHandler | undefined;
@@ -38,7 +41,7 @@ export interface Definition {
   description: GuestDescription;
 }
 
-const members = ["routes", "fetch", "actions", "jobs", "publishes", "events", "start", "stop"];
+const members = ["routes", "fetch", "actions", "jobs", "publishes", "events", "hooks", "start", "stop"];
 const jobMembers = ["every", "cron", "timezone", "concurrency", "retries", "backoff", "run"];
 // The same form as the core's events service takes: "user.created", "user.*", "*".
 const eventName = /^[\w-]+(?:\.[\w-]+)*$/;
@@ -92,6 +95,7 @@ export function readDefinition(exported: unknown): Definition {
     const payload = describeSchema(schema, "output");
     description.publishes[name] = payload === undefined ? {} : { payload };
   }
+  const hooks = readHooks(fields);
   const fetch = fields["fetch"] === undefined ? undefined : methodOf(fields, "fetch", "definePlugin");
   return {
     routes,
@@ -99,6 +103,7 @@ export function readDefinition(exported: unknown): Definition {
     actions,
     jobs,
     events,
+    hooks,
     payloads,
     start: lifeHandler(fields, "start"),
     stop: lifeHandler(fields, "stop"),
@@ -109,6 +114,7 @@ export function readDefinition(exported: unknown): Definition {
       jobs: description.jobs as GuestDescription["jobs"],
       events: events.map(({ pattern }) => pattern),
       publishes: description.publishes as GuestDescription["publishes"],
+      ...(hooks.size === 0 ? {} : { hooks: [...hooks.keys()] as NonNullable<GuestDescription["hooks"]> }),
     },
   };
 }

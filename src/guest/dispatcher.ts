@@ -8,6 +8,7 @@ import { Context, JobContext, RequestContext, type Plugin } from "./context.ts";
 import { matchesEvent, type Definition } from "./definition.ts";
 import { errorJson, XcoreError } from "./errors.ts";
 import { noParams, type Match } from "./router.ts";
+import { hookAnswer } from "./hooks.ts";
 import type { Outbox } from "./outbox.ts";
 import { jsonParse, jsonStringify, stringIndexOf, stringSlice } from "./primordials.ts";
 import { Inlet } from "./streams/inlet.ts";
@@ -141,6 +142,10 @@ export class Dispatcher {
           if (matchesEvent(pattern, event.name)) await run(event, context());
         }
         return null;
+      }
+      case "hook": {
+        const run = definition.hooks.get(name);
+        return run === undefined ? null : hookAnswer(await run(payload, context()));
       }
       case "request":
         throw new TypeError("a request is no call");

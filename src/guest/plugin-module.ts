@@ -91,6 +91,65 @@ export type EventHandlers<Payloads = {}> = [SubscribePattern] extends [never]
   ? Undeclared<"events.subscribe">
   : { readonly [Pattern in SubscribePattern]?: (event: EventDelivery, ctx: Context<Payloads>) => unknown };
 
+/** A request to another plugin. */
+export interface HookedRequest {
+  readonly plugin: string;
+  /** As in the log, and in the header `x-request-id` of the answer. */
+  readonly requestId: string;
+  readonly method: string;
+  /** Its path is relative to the plugin. */
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** A call of another plugin's action. */
+export interface HookedAction {
+  readonly plugin: string;
+  readonly action: string;
+  /** The plugin that calls; null: the operator. */
+  readonly caller: string | null;
+  readonly input: Json;
+}
+
+export interface HookedFault {
+  readonly error: { readonly code: string; readonly message: string; readonly status: number };
+  readonly ms: number;
+}
+
+/** Null takes a header away. */
+export interface HeaderChanges {
+  headers: Readonly<Record<string, string | null>>;
+}
+
+type Given<Value> = Value | void | Promise<Value | void>;
+
+/** Around the calls of all other plugins. Only a trusted plugin may have them. */
+export interface PluginHooks<Payloads = {}> {
+  request?: {
+    /** May change headers, or answer in the plugin's place. Throwing fails the request. */
+    before?(call: HookedRequest, ctx: Context<Payloads>): Given<HeaderChanges | Response>;
+    /** May change the answer's headers. What it throws is logged. */
+    after?(
+      call: HookedRequest & {
+        readonly status: number;
+        readonly responseHeaders: HookedRequest["headers"];
+        readonly ms: number;
+      },
+      ctx: Context<Payloads>,
+    ): Given<HeaderChanges>;
+    error?(call: HookedRequest & HookedFault, ctx: Context<Payloads>): unknown;
+  };
+  action?: {
+    /** May put another input in its place. Throwing fails the call. */
+    before?(call: HookedAction, ctx: Context<Payloads>): Given<{ input: Json }>;
+    after?(
+      call: HookedAction & { readonly output: Json; readonly ms: number },
+      ctx: Context<Payloads>,
+    ): Given<{ output: Json }>;
+    error?(call: HookedAction & HookedFault, ctx: Context<Payloads>): unknown;
+  };
+}
+
 export interface PluginDefinition<Inputs, Outputs = {}, Payloads = {}> {
   /** "GET /notes/:id"; `*` at the end stands for the rest. HEAD is answered by GET. */
   routes?: Readonly<Record<string, RouteHandler<Payloads>>>;
@@ -103,6 +162,7 @@ export interface PluginDefinition<Inputs, Outputs = {}, Payloads = {}> {
   publishes?: Publishes<Payloads>;
   /** By event name, or a pattern with `*` as its last segment. */
   events?: EventHandlers<Payloads>;
+  hooks?: PluginHooks<Payloads>;
   /** Before anything else is asked of the plugin; throwing refuses the load. */
   start?(ctx: Context<Payloads>): unknown;
   /** After the last call; it has two seconds. */

@@ -23,7 +23,18 @@ export interface GuestResponse {
 }
 
 /** Calls that are not HTTP: name and one JSON value in, one JSON value out. */
-export type GuestCallKind = "start" | "stop" | "action" | "job" | "event";
+export type GuestCallKind = "start" | "stop" | "action" | "job" | "event" | "hook";
+
+/** What a trusted plugin may do around the calls of others. */
+export const hookNames = [
+  "request.before",
+  "request.after",
+  "request.error",
+  "action.before",
+  "action.after",
+  "action.error",
+] as const;
+export type HookName = (typeof hookNames)[number];
 
 /** What a job handler is told beside its data. */
 export interface JobRun {
@@ -92,6 +103,7 @@ export interface GuestDescription {
   jobs: Readonly<Record<string, JobDescription>>;
   /** Event names or patterns with a `*` as the last segment. */
   events: readonly string[];
+  hooks?: readonly HookName[];
   /** By the names of events it publishes: the JSON Schema of the payload, where it can be had. */
   publishes: Readonly<Record<string, { payload?: Json }>>;
 }

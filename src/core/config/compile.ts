@@ -196,6 +196,7 @@ function pluginConfigs(yaml: IntegrationYaml["plugins"], complain: Complain): Re
           limits: limitsOf(entry.limits, ["plugins", name, "limits"], complain),
           isolation: entry.isolation,
           trust: entry.trust?.digest,
+          hooks: entry.trust?.hooks ?? false,
           privateNetworks: privateNetworksOf(entry.privateNetworks, ["plugins", name], complain),
           secrets: entry.secrets ?? {},
         },

@@ -160,6 +160,8 @@ export interface PluginConfig {
   readonly isolation: string | undefined;
   /** The digest of the code that runs in the core's own process; absent: it runs in a sandbox. */
   readonly trust: string | undefined;
+  /** It must see the calls of all others; without it there are none. */
+  readonly hooks: boolean;
   /** The same as of the policy, for this plugin alone. */
   readonly privateNetworks: readonly string[];
   /** Values of the secrets it may read, by name. */

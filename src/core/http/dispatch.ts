@@ -1,10 +1,12 @@
 // From an HTTP request under /app/<plugin>/ into the plugin, and its answer back to the client.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { GuestRequest } from "../../wire/guest-calls.ts";
 import { CancelOnce } from "../base/cancel.ts";
 import type { XcoreError } from "../base/error.ts";
 import type { CallOrigin } from "../base/origin.ts";
 import type { Plugin } from "../plugins/plugin.ts";
-import type { PluginResponse } from "../plugins/exchange.ts";
+import type { PluginResponse, RequestOptions } from "../plugins/exchange.ts";
+import type { Hooks } from "../plugins/hooks.ts";
 import { openBody, type WholeBody } from "./body.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { innerPath } from "./mount.ts";
@@ -20,6 +22,7 @@ export interface Exchange {
   maxBodyBytes: number;
   /** What its host calls are made for. */
   origin: CallOrigin;
+  hooks: Hooks;
   /** The head of an answer whose body is streamed has been written. */
   onHead(): void;
 }
@@ -38,18 +41,33 @@ function answer(plugin: Plugin, exchange: Exchange, body: WholeBody | IncomingBo
   if (body instanceof IncomingBody) return answerStreamed(plugin, exchange, { body, gone });
   if (response instanceof UpgradeResponse) return answerUpgrade(plugin, exchange, { response, gone });
   const method = request.method ?? "GET";
-  return plugin
-    .request(
-      {
-        method,
-        url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
-        headers: request.rawHeaders,
-        body: body.text,
-        encoding: body.encoding,
-      },
-      { timeoutMs: timeoutOf(plugin), signal: gone, origin: exchange.origin },
-    )
-    .then((guest) => write(exchange, guest));
+  return ask(plugin, exchange, {
+    request: {
+      method,
+      url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
+      headers: request.rawHeaders,
+      body: body.text,
+      encoding: body.encoding,
+    },
+    options: { timeoutMs: timeoutOf(plugin), signal: gone, origin: exchange.origin },
+  }).then((guest) => write(exchange, guest));
+}
+
+interface Asked {
+  request: GuestRequest;
+  options: RequestOptions;
+}
+
+/** Through the hooks of trusted plugins, where there are any. */
+function ask(
+  plugin: Plugin,
+  { hooks, requestId }: Exchange,
+  { request, options }: Asked,
+): Promise<PluginResponse> {
+  if (hooks.isEmpty) return plugin.request(request, options);
+  return hooks.request({ plugin: plugin.name, requestId, request, options }, (changed) =>
+    plugin.request(changed, options),
+  );
 }
 
 async function answerUpgrade(
@@ -58,16 +76,16 @@ async function answerUpgrade(
   { response, gone }: { response: UpgradeResponse; gone: CancelOnce },
 ): Promise<void> {
   const { request, requestId, onHead, origin } = exchange;
-  const guest = await plugin.request(
-    {
+  const guest = await ask(plugin, exchange, {
+    request: {
       method: request.method ?? "GET",
       url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
       headers: request.rawHeaders,
       body: "",
       encoding: "utf8",
     },
-    { timeoutMs: timeoutOf(plugin), signal: gone, origin, upgrade: true },
-  );
+    options: { timeoutMs: timeoutOf(plugin), signal: gone, origin, upgrade: true },
+  });
   if (guest.socket === undefined) await write(exchange, guest);
   else await response.connect(guest.socket, { requestId, headers: guest.headers, onHead });
 }
@@ -86,8 +104,8 @@ async function answerStreamed(
     else gone.cancel(found);
   });
   try {
-    const guest = await plugin.request(
-      {
+    const guest = await ask(plugin, exchange, {
+      request: {
         method: request.method ?? "GET",
         url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
         headers: request.rawHeaders,
@@ -95,8 +113,8 @@ async function answerStreamed(
         encoding: "latin1",
         streamed: true,
       },
-      { timeoutMs: timeoutOf(plugin), signal: gone, body, origin: exchange.origin },
-    );
+      options: { timeoutMs: timeoutOf(plugin), signal: gone, body, origin: exchange.origin },
+    });
     await write(exchange, guest);
   } catch (error) {
     throw fault ?? error;

@@ -47,7 +47,8 @@ export function pluginRequests(
     };
     const run = (origin: CallOrigin): Promise<void> => {
       plugin = pluginAt(request.url ?? "/", plugins, tenant);
-      return dispatch(plugin, { request, response, requestId, maxBodyBytes, origin, onHead });
+      const { hooks } = plugins;
+      return dispatch(plugin, { request, response, requestId, maxBodyBytes, origin, hooks, onHead });
     };
     const runFor = (found: Tenant): Promise<void> => {
       tenant = found;

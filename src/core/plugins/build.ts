@@ -22,6 +22,8 @@ export interface Build {
   readonly bundle: Bundle;
   /** The installation trusts exactly this code: it runs in the core's own process. */
   readonly trusted: boolean;
+  /** It may have hooks around the calls of others. */
+  readonly hooks: boolean;
 }
 
 export interface BuildSources {
@@ -49,6 +51,7 @@ export async function buildPlugin(
     config: checkedOptions(manifest, sources.config),
     secrets: effectiveSecrets(manifest, sources.config),
     trusted: trust !== undefined,
+    hooks: sources.config.plugins[manifest.name]?.hooks ?? false,
   };
   const bundle = await sources.bundler.rebuild();
   if (trust !== undefined) checkTrust(manifest.name, trust, bundle.code);

@@ -2,4 +2,4 @@
 export type { BodySource, BodyTarget } from "../sandbox/request-feed.ts";
 export type { ResponseStream, StreamSink } from "../sandbox/response-stream.ts";
 export type { SocketChannel, SocketPeer } from "../sandbox/socket-channel.ts";
-export type { PluginResponse } from "../sandbox/sandbox.ts";
+export type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";

@@ -15,6 +15,7 @@ import { buildPlugin, type Build } from "./build.ts";
 import { readCatalog, type CatalogEntry } from "./catalog.ts";
 import { checkDependencies } from "./dependencies.ts";
 import { keepEvent } from "./durable-events.ts";
+import { Hooks } from "./hooks.ts";
 import { installedPlugins } from "./installed.ts";
 import { verifiedEntry, verifyBundle } from "./installer/verify.ts";
 import { actionCalls, secretCalls } from "./own-calls.ts";
@@ -69,8 +70,14 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     return made;
   };
   const probation = new Probation({ ms: options.probationMs, goBack: options.goBack, logger });
+  const hooks = new Hooks({
+    logger,
+    required: requiredHooks(options.config),
+    coming: (name) => registry.find(name)?.opening,
+  });
   const registry: PluginRegistry = new PluginRegistry({
     logger,
+    hooks,
     probation,
     enabled: (name) => options.config().plugins[name]?.enabled ?? true,
     catalog: async () => {
@@ -79,6 +86,7 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
     },
     plugin: {
       sandboxes: options.sandboxes,
+      hooks,
       jobs: () => services.jobs,
       events: () => services.events,
       tenants: options.tenants,
@@ -150,6 +158,22 @@ export function openPlugins(options: OpenPluginsOptions): Plugins {
       probation[Symbol.dispose]();
       await Promise.all([...bundlers.values()].map((bundler) => bundler.dispose()));
     },
+  };
+}
+
+/** Asked at every call: looked up once for each reading of integration.yaml. */
+function requiredHooks(config: () => Config): () => readonly string[] {
+  let seen: Config | undefined;
+  let names: readonly string[] = [];
+  return () => {
+    const now = config();
+    if (now === seen) return names;
+    seen = now;
+    names = Object.keys(now.plugins).filter((name) => {
+      const plugin = now.plugins[name];
+      return plugin?.hooks === true && plugin.enabled;
+    });
+    return names;
   };
 }
 

@@ -40,6 +40,8 @@ export interface PluginSources extends RevisionSources {
 export class Plugin {
   readonly name: string;
   readonly meter = new Meter();
+  /** The load under way, for whoever may wait for it. */
+  opening: Promise<void> | undefined;
   readonly #sources: PluginSources;
   readonly #queue = new SerialQueue();
   readonly #restarts: Restarts;
@@ -53,8 +55,6 @@ export class Plugin {
   #limiter: RateLimiter | undefined;
   #cpu = new CpuShare();
   #revisions = 0;
-  /** The load under way, for requests that may wait for it. */
-  #opening: Promise<void> | undefined;
   #wish: Promise<void> | undefined;
   /** It took a shared host down: from then on it lives alone. */
   #evicted = false;
@@ -122,11 +122,11 @@ export class Plugin {
 
   /** It is going to be loaded: requests may wait for that. */
   expect(loading: Promise<void>): void {
-    if (this.#current !== undefined || this.#opening !== undefined) return;
+    if (this.#current !== undefined || this.opening !== undefined) return;
     const expected = loading.finally(() => {
-      if (this.#opening === expected) this.#opening = undefined;
+      if (this.opening === expected) this.opening = undefined;
     });
-    this.#opening = expected;
+    this.opening = expected;
   }
 
   /** Loads it anew, open to a debugger and alone in its host; or as usual again. */
@@ -238,9 +238,9 @@ export class Plugin {
 
   /** The living revision, or the one that is being opened right now. */
   async #ready(timeoutMs: number): Promise<Revision> {
-    if (this.#current === undefined && this.#opening !== undefined) {
+    if (this.#current === undefined && this.opening !== undefined) {
       await withDeadline(
-        this.#opening.catch(() => undefined),
+        this.opening.catch(() => undefined),
         { ms: timeoutMs, code: "PLUGIN_NOT_READY", message: `plugin '${this.name}' is still loading` },
       );
     }
@@ -252,10 +252,10 @@ export class Plugin {
     const open = async (): Promise<void> => {
       if (!this.#closing.signal.aborted) await this.#openRevision(known);
     };
-    this.#opening = this.#sources.turns.run(open).finally(() => {
-      this.#opening = undefined;
+    this.opening = this.#sources.turns.run(open).finally(() => {
+      this.opening = undefined;
     });
-    return this.#opening;
+    return this.opening;
   }
 
   async #openRevision(known?: Build): Promise<void> {
@@ -340,11 +340,11 @@ export class Plugin {
     this.#leave(revision.close());
     if (reason.details["killedHost"] === true && !this.#inspected) this.#evicted = true;
     const restart = this.#restart(revision.build, reason).finally(() => {
-      if (this.#opening === restart) this.#opening = undefined;
+      if (this.opening === restart) this.opening = undefined;
     });
     // Requests may wait for one that is opened again at once, or for what ran before it.
     const atOnce = reason.details["bystander"] === true || this.#sources.isWatched?.(this) === true;
-    if (atOnce) this.#opening = restart;
+    if (atOnce) this.opening = restart;
   }
 
   async #restart(build: Build, reason: XcoreError): Promise<void> {

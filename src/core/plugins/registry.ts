@@ -11,6 +11,7 @@ import { callAction, type ActionCall } from "./action-calls.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { Circuits } from "./circuits.ts";
 import { cycleThrough } from "./dependencies.ts";
+import type { Hooks } from "./hooks.ts";
 import { Plugin, type PluginSources } from "./plugin.ts";
 import type { Probation } from "./probation.ts";
 import { assertReached } from "./tenant-gate.ts";
@@ -23,6 +24,8 @@ export interface RegistrySources {
   /** Watches the first minute of what replaced a revision in the running server. Default: nobody does. */
   probation?: Pick<Probation, "begin" | "end">;
   logger: Logger;
+  /** Around the calls that come through here. */
+  hooks: Hooks;
 }
 
 export interface SyncOutcome {
@@ -42,10 +45,12 @@ export class PluginRegistry {
   readonly #lanes = new Lanes({ count: loadsAtOnce, patienceMs: lanePatienceMs });
   readonly #syncs = new SerialQueue();
   readonly circuits: Circuits;
+  readonly hooks: Hooks;
 
   constructor(sources: RegistrySources) {
     this.#sources = sources;
     this.circuits = new Circuits(sources.logger);
+    this.hooks = sources.hooks;
   }
 
   /** For the hot path: no error, no allocation. */
@@ -177,13 +182,22 @@ export class PluginRegistry {
   call(name: string, action: string, input: Json, options: CallOptions): Promise<Json> {
     const origin = { ...options.origin, chain: [`${name}.${action}`] };
     assertReached(name, origin);
-    return this.get(name).action(action, input, { ...options, origin });
+    const run = (given: Json): Promise<Json> => this.get(name).action(action, given, { ...options, origin });
+    if (this.hooks.isEmpty) return run(input);
+    return this.hooks.action(
+      { plugin: name, action, caller: null, input, options: { ...options, origin } },
+      run,
+    );
   }
 
   /** Runs an action for a plugin; that it is permitted to call has been checked. */
   async callFrom(name: string, call: ActionCall): Promise<Json> {
     assertReached(name, call.origin);
-    return callAction(this.get(name), call, this.circuits);
+    const run = (input: Json): Promise<Json> => callAction(this.get(name), { ...call, input }, this.circuits);
+    if (this.hooks.isEmpty) return run(call.input);
+    const { action, caller, input, timeoutMs, signal, origin } = call;
+    const options = { timeoutMs, signal, ...(origin === undefined ? {} : { origin }) };
+    return this.hooks.action({ plugin: name, action, caller, input, options }, run);
   }
 
   /** The server is stopping: what never ends by itself must not hold it up. */

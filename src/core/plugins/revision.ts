@@ -22,6 +22,7 @@ import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
 import type { Build } from "./build.ts";
 import { eventJobs, keptEvent } from "./durable-events.ts";
+import type { Hooking, Hooks } from "./hooks.ts";
 import { inspectableCode } from "./inspected.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
 import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
@@ -38,6 +39,8 @@ export interface RevisionSources {
   jobs(): JobsService;
   events(): EventsService;
   logger: Logger;
+  /** Absent: hooks are not called. */
+  hooks?: Hooks;
   /** Undefined: the server has no tenants. */
   tenants?: TenantSources | undefined;
   /** How long a revision that was replaced may finish its requests. */
@@ -132,6 +135,14 @@ export class Revision {
     if (this.build.permissions.jobs || Object.keys(jobs).length > 0) {
       const unbind = await this.#sources.jobs().bind(name, jobs, (job, signal) => this.#runJob(job, signal));
       this.#mounts.defer(unbind);
+    }
+    if (description.hooks !== undefined && this.#sources.hooks !== undefined) {
+      const hooking: Hooking = {
+        plugin: name,
+        names: description.hooks,
+        call: (hook, payload, options) => this.#track(this.sandbox.call("hook", hook, payload, options)),
+      };
+      this.#mounts.defer(this.#sources.hooks.bind(hooking));
     }
     if (description.events.length > 0) {
       this.#mounts.defer(
@@ -250,7 +261,14 @@ export class Revision {
   }
 
   #checkDeclarations(identity: PluginIdentity): void {
-    const { jobs, events, publishes } = this.sandbox.description;
+    const { jobs, events, publishes, hooks } = this.sandbox.description;
+    if (hooks !== undefined && !this.build.hooks) {
+      throw new XcoreError(
+        "PLUGIN_DEFINITION",
+        `plugin '${identity.name}' has hooks, which only a trusted plugin may have`,
+        { hint: `Trust it, and say hooks: true under plugins.${identity.name}.trust in integration.yaml.` },
+      );
+    }
     const undeclared = (permission: string, what: string): XcoreError =>
       new XcoreError(
         "PERMISSION_UNDECLARED",

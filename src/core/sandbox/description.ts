@@ -1,9 +1,11 @@
 // What a guest says it declares, checked: it decides what is routed to it, so nothing of it is taken on trust.
-import type {
-  ActionDescription,
-  GuestDescription,
-  JobBackoff,
-  JobDescription,
+import {
+  hookNames,
+  type ActionDescription,
+  type GuestDescription,
+  type HookName,
+  type JobBackoff,
+  type JobDescription,
 } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { isRecord, plainText } from "./guest-text.ts";
@@ -18,12 +20,13 @@ const namePattern = /^[\w.:*-]{1,200}$/;
 /** The description with nothing in it that was not asked for, or the sentence that says what is wrong. */
 export function checkDescription(value: unknown): GuestDescription | string {
   if (!isRecord(value)) return "what definePlugin returned was not described as an object";
-  const { routes, fetch, actions, jobs, events, publishes = {} } = value;
+  const { routes, fetch, actions, jobs, events, publishes = {}, hooks = [] } = value;
   if (!isTextList(routes, routePattern)) return 'its routes are not a list like "GET /path"';
   if (typeof fetch !== "boolean") return "it does not say whether it has a fetch handler";
   if (!isTable(actions)) return "its actions are not a table of names";
   if (!isTable(jobs)) return "its jobs are not a table of names";
   if (!isTextList(events, namePattern)) return "its events are not a list of names";
+  if (!Array.isArray(hooks) || !hooks.every(isHookName)) return "its hooks are not a list of hooks";
   if (!isTable(publishes)) return "what it publishes is not a table of names";
   const checkedActions: Record<string, ActionDescription> = {};
   for (const [name, action] of Object.entries(actions)) {
@@ -46,7 +49,12 @@ export function checkDescription(value: unknown): GuestDescription | string {
     publishes: Object.fromEntries(
       Object.entries(publishes).map(([name, event]) => [name, checkPayload(event)]),
     ),
+    ...(hooks.length === 0 ? {} : { hooks }),
   };
+}
+
+function isHookName(name: unknown): name is HookName {
+  return hookNames.some((known) => known === name);
 }
 
 function checkAction(action: Record<string, unknown>): ActionDescription | undefined {
