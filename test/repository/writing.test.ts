@@ -104,6 +104,7 @@ describe("docs/plugins/writing.md", () => {
       "/authorised": false,
       "/signed": { bytes: 32 },
       "/ticks": [1, 2, 3].map((id) => `id: ${id}\ndata: {"tick":${id}}\n\n`).join(""),
+      "/room": 426,
       "/refused": 409,
       "/globals": there,
     });
