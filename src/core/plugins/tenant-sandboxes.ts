@@ -29,6 +29,7 @@ export interface TenantSandboxesOptions {
 }
 
 interface Entry {
+  readonly tenant: CallTenant;
   readonly opening: Promise<Sandbox>;
   sandbox: Sandbox | undefined;
   calls: number;
@@ -53,6 +54,8 @@ export class TenantSandboxes implements Sandbox {
   /** Of tenants whose isolate has ended: it is not opened again at once. */
   readonly #rests = new Map<number, Rest>();
   readonly #sweeper: NodeJS.Timeout;
+  /** CPU time of those that are gone. */
+  #spentMs = 0;
 
   constructor(options: TenantSandboxesOptions) {
     this.#options = options;
@@ -114,7 +117,7 @@ export class TenantSandboxes implements Sandbox {
     return {
       ...own,
       heapBytes: sum((one) => one.heapBytes),
-      cpuMs: sum((one) => one.cpuMs),
+      cpuMs: sum((one) => one.cpuMs) + this.#spentMs,
       lateReplies: sum((one) => one.lateReplies),
     };
   }
@@ -145,6 +148,7 @@ export class TenantSandboxes implements Sandbox {
     if (rest !== undefined && performance.now() < rest.until) throw rest.reason;
     if (this.#entries.size >= this.#most) this.#makeRoom();
     const entry: Entry = {
+      tenant,
       opening: this.#start(tenant),
       sandbox: undefined,
       calls: 1,
@@ -177,6 +181,7 @@ export class TenantSandboxes implements Sandbox {
   }
 
   #ended({ serial }: CallTenant, reason: XcoreError): void {
+    this.#spentMs += this.#entries.get(serial)?.sandbox?.stats().cpuMs ?? 0;
     this.#entries.delete(serial);
     const rest = this.#rests.get(serial) ?? { backoff: new Backoff(), until: 0, reason };
     const delayMs = rest.backoff.crashed();
@@ -204,16 +209,26 @@ export class TenantSandboxes implements Sandbox {
   #sweep(): void {
     const now = performance.now();
     for (const [serial, entry] of this.#entries) {
-      if (entry.calls === 0 && entry.sandbox !== undefined && now - entry.usedAt > this.#idleMs)
-        this.#close(serial, entry);
+      const isOver = now - entry.usedAt > this.#idleMs || !isActive(entry.tenant);
+      if (entry.calls === 0 && entry.sandbox !== undefined && isOver) this.#close(serial, entry);
     }
     for (const [serial, { until }] of this.#rests)
       if (now - until > longestRestMs * 2) this.#rests.delete(serial);
   }
 
-  #close(serial: number, { opening }: Entry): void {
+  #close(serial: number, { opening, sandbox }: Entry): void {
     this.#entries.delete(serial);
+    this.#spentMs += sandbox?.stats().cpuMs ?? 0;
     void stop(opening).catch(() => undefined);
+  }
+}
+
+function isActive(tenant: CallTenant): boolean {
+  try {
+    tenant.assertActive();
+    return true;
+  } catch {
+    return false;
   }
 }
 
