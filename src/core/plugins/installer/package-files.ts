@@ -97,7 +97,15 @@ async function trimmedLock(
       const shown = foreign.map(([path]) => path).join(", ");
       throw invalidPackages(plugin, `its ${name} names packages that no registry serves: ${shown}`);
     }
-    return lockText(root, kept);
+    // Where each package comes from is the installation's word (.npmrc), not the plugin's: its addresses would choose the registry
+    // of every scope, and let it make this machine ask any server. What must come is pinned by its digest all the same.
+    return lockText(
+      root,
+      kept.map(([path, one]) => {
+        const { resolved: _, ...rest } = one;
+        return [path, rest] as const;
+      }),
+    );
   }
   return undefined;
 }
