@@ -93,6 +93,14 @@ for (const mode of ["auto", "check"]) {
       const back = await run("rollback", "notes", "--undo-migrations");
       assert.match(back.stderr, /Rolled back notes 1\.1\.0 -> 1\.0\.0\. Undone: 0002_two\./);
       assert.equal(await answer(), "0");
+      const other = makeRepository(join(sources, "other"), {
+        ...pluginFiles("other", database),
+        "src/index.ts": reading("one"),
+        "migrations/0001_one.sql": migration("one"),
+      });
+      const added = await run("add", other, "--allow", "database");
+      assert.match(added.stderr, /Installed other 1\.0\.0; it is mounted/);
+      assert.equal(await (await fetch(`${core.address}/app/other/`)).text(), "0");
       assert.match((await run("pin", "notes")).stderr, /notes 1\.0\.0 is now pinned/);
       assert.match((await run("update")).stderr, /notes is pinned; to let it go: xcore plugin unpin notes/);
       assert.match((await run("list")).stdout, /notes.*pinned/);

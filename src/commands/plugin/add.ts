@@ -41,7 +41,8 @@ export default class PluginAdd extends BaseCommand {
     const config = await this.workspaceConfig();
     using interrupt = new Interrupt();
     using progress = new Progress({ quiet: this.jsonEnabled() });
-    const { addPlugin, licenseSummary, openPluginData, silentLogger } = await import("../../core/index.ts");
+    const { addPlugin, licenseSummary, openPluginData, openPluginSchemas, silentLogger } =
+      await import("../../core/index.ts");
     const { name, entry, mounted } = await addPlugin({
       config,
       source: args.source,
@@ -56,6 +57,10 @@ export default class PluginAdd extends BaseCommand {
       }),
       onProgress: progress.show,
       notify: serverNotice(() => this.connect()),
+      openSchemas: async () => {
+        using server = await connectIfRunning(() => this.connect());
+        return server === undefined ? undefined : openPluginSchemas(config, silentLogger);
+      },
       openData: async () => {
         using server = await connectIfRunning(() => this.connect());
         return server === undefined ? undefined : openPluginData(config, silentLogger);

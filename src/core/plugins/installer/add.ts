@@ -1,4 +1,5 @@
 // Installs a plugin, or changes nothing: fetched, shown, approved, tried, put into the store, and only then written into xcore.lock.
+import { join } from "node:path";
 import { XcoreError } from "../../base/error.ts";
 import { packageVersion } from "../../base/package-root.ts";
 import type { Config } from "../../config/config.ts";
@@ -13,7 +14,7 @@ import { signerWords } from "../signatures/check.ts";
 import { commit } from "./commit.ts";
 import { allowText, asksOf, type Consent, type ConsentRequest } from "./consent.ts";
 import { knownPlugins, withWorkroom, type InstallerOptions, type Workroom } from "./context.ts";
-import type { PluginData } from "./data.ts";
+import type { PluginData, PluginSchemas } from "./data.ts";
 import { originOf } from "./origin.ts";
 import { prepare, revisionOf, type Prepared, type PrepareSteps } from "./prepare.ts";
 import { parseSource } from "./source.ts";
@@ -27,6 +28,8 @@ export interface AddOptions extends InstallerOptions {
   consent: Consent;
   /** Opens what keeps plugins' data; undefined where no server runs. With it a plugin that does not mount leaves no schema behind. */
   openData?: () => Promise<PluginData | undefined>;
+  /** Migrates where the server only checks; undefined where no server runs. */
+  openSchemas?: () => Promise<PluginSchemas | undefined>;
   /** Runs the plugin's top level somewhere safe and rejects when it fails. Default: a sandbox of its own. */
   trial?: PrepareSteps["trial"];
 }
@@ -83,7 +86,19 @@ async function putInPlace(prepared: Prepared, workroom: Workroom, options: AddOp
     if (!hadData) await data?.drop(name);
   };
   const next = withEntry(lock, name, entry);
-  const mounted = await commit({ lock: next, name, done: "installed", workroom, undo });
+  const checks = config.migrations.mode === "check" && manifest.permissions.database;
+  const migrate = async (): Promise<void> => {
+    await using schemas = await options.openSchemas?.();
+    await schemas?.apply(name, join(stored.folder, manifest.migrations));
+  };
+  const mounted = await commit({
+    lock: next,
+    name,
+    done: "installed",
+    workroom,
+    migrate: checks ? migrate : undefined,
+    undo,
+  });
   return { name, entry, mounted };
 }
 

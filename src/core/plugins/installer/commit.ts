@@ -11,6 +11,8 @@ export interface Change {
   /** As messages have it: `plugin 'notes' was not updated`. */
   done: "installed" | "updated" | "rolled back" | "linked";
   workroom: Workroom;
+  /** Brings the data to what the new state knows; called once the lock is written, before the server follows. */
+  migrate?: (() => Promise<void>) | undefined;
   /** Takes the data back to what the old state knows; called once the lock is as it was, before the server follows. */
   revert?: () => Promise<void>;
   /** Takes back what was done before, once the server has left it. */
@@ -18,11 +20,20 @@ export interface Change {
 }
 
 /** Whether a running server follows. Throws what kept it from doing so, with everything as it was. */
-export async function commit({ lock, name, done, workroom, revert, undo }: Change): Promise<boolean> {
+export async function commit({
+  lock,
+  name,
+  done,
+  workroom,
+  migrate,
+  revert,
+  undo,
+}: Change): Promise<boolean> {
   const { workspace } = workroom.config;
   const before = await lockBytes(workspace);
   try {
     await writeLock(workspace, lock);
+    await migrate?.();
     const outcome = await workroom.notify();
     const failure = outcome?.failed.find((one) => one.name === name);
     if (failure !== undefined) throw notLoaded(name, done, failure);

@@ -139,13 +139,16 @@ async function manifestOf(folder: string, source: Source): Promise<Manifest> {
     // Frames name files relative to where the command was given.
     const said = error.message.replaceAll(folder, from).replaceAll(relative(process.cwd(), folder), from);
     throw new XcoreError(error.code, said, {
-      hint: isMissing(error)
-        ? "The source holds no plugin at its top; name the plugin's folder in it: …//folder"
-        : "Tell the plugin's author; nothing was changed here.",
+      hint: isMissing(error) ? missingHint(source) : "Tell the plugin's author; nothing was changed here.",
       details: error.details,
     });
   }
 }
+
+const missingHint = (source: Source): string =>
+  source.type === "npm"
+    ? "The package is no plugin: one has its plugin.yaml at its top."
+    : "The source holds no plugin at its top; name the plugin's folder in it: …//folder";
 
 function placeOf(source: Source): string {
   if (source.type === "npm" || source.type === "registry") return `${source.type}:${source.name}`;

@@ -15,22 +15,3 @@ export async function revertTo(
     }
   };
 }
-
-interface Apply {
-  name: string;
-  migrations: string;
-  schemas: PluginSchemas | undefined;
-  revert: () => Promise<void>;
-  undo: () => Promise<void>;
-}
-
-/** Applies them before anything else is changed; one that fails leaves nothing behind. */
-export async function applyOrRevert({ name, migrations, schemas, revert, undo }: Apply): Promise<void> {
-  try {
-    await schemas?.apply(name, migrations);
-  } catch (error) {
-    await revert();
-    await undo();
-    throw error;
-  }
-}

@@ -23,7 +23,7 @@ import { candidateFor, newestOf, type Candidate } from "./newest.ts";
 import { originOf } from "./origin.ts";
 import { revisionOf } from "./prepare.ts";
 import { notFound } from "./remove.ts";
-import { applyOrRevert, revertTo } from "./schema-steps.ts";
+import { revertTo } from "./schema-steps.ts";
 import { putIntoStore, sweepStore } from "./store.ts";
 import { tryLoading, type Trial } from "./trial.ts";
 
@@ -167,9 +167,6 @@ async function putInPlace({ entry, found, examined, options, workroom }: PutInPl
   await using schemas = prepared.manifest.permissions.database ? await openSchemas?.() : undefined;
   const migrations = join(stored.folder, prepared.manifest.migrations);
   const revert = await revertTo(name, migrations, schemas);
-  // A server that only checks would refuse what it has not got.
-  if (config.migrations.mode === "check")
-    await applyOrRevert({ name, migrations, schemas, revert, undo: stored.undo });
   const previous = listing.integrity === entry.integrity ? entry.previous : bareRevision(entry);
   const next = withEntry(lock, name, {
     ...revisionOf(prepared),
@@ -182,6 +179,8 @@ async function putInPlace({ entry, found, examined, options, workroom }: PutInPl
     done: "updated",
     workroom,
     undo: stored.undo,
+    // A server that only checks would refuse what its schemas have not got.
+    migrate: config.migrations.mode === "check" ? async () => schemas?.apply(name, migrations) : undefined,
     revert,
   });
   await sweepStore(config, next).catch(() => undefined);
