@@ -15,6 +15,7 @@ import { pluginFolder } from "./plugin-folder.ts";
 import type { EnqueuedJob } from "./test-jobs.ts";
 import { openTestServices, type PublishedEvent, type TestServicesOptions } from "./test-services.ts";
 import { openTestWorkspace } from "./test-workspace.ts";
+import { testSocket, type TestSocket } from "./test-socket.ts";
 import { guestRequest, webResponse } from "./web.ts";
 
 export interface TestPluginOptions extends TestServicesOptions {
@@ -38,6 +39,8 @@ export interface TestPlugin extends AsyncDisposable {
    * Rejects with the handler's error, its stack in lines of the plugin's files, where a server would answer 500.
    */
   request(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** Asks for a WebSocket. Rejects when the plugin answers with anything else. */
+  socket(input: string | URL | Request, init?: RequestInit): Promise<TestSocket>;
   action(name: string, input?: Json): Promise<Json>;
   /** Runs one of its jobs now, as a first attempt. */
   job(name: string, data?: Json): Promise<Json>;
@@ -98,6 +101,17 @@ export async function openPlugin(place: string | URL, options: TestPluginOptions
     async request(input, init) {
       const request = await guestRequest(input, init);
       return webResponse(await revision.request(request, { timeoutMs }), request.method);
+    },
+    async socket(input, init) {
+      const request = await guestRequest(input, init);
+      const headers = [...request.headers, "connection", "upgrade", "upgrade", "websocket"];
+      const { status, socket, stream } = await revision.request(
+        { ...request, headers },
+        { timeoutMs, upgrade: true },
+      );
+      if (socket !== undefined) return testSocket(socket);
+      stream?.cancel();
+      throw new XcoreError("PLUGIN_BAD_RESPONSE", `the plugin answered ${status} in place of a WebSocket`);
     },
     action(name, input = null) {
       const actions = Object.keys(sandbox.description.actions);

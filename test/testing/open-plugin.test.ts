@@ -105,6 +105,35 @@ test("cache, jobs, events, secrets, fetch and other plugins' actions are there a
   assert.deepEqual(opened.published, [{ name: "note.created", payload: { id: 3 } }]);
 });
 
+test("streamed answers and WebSockets are tried without a server", async () => {
+  const folder = await plugin(
+    "",
+    `routes: {
+      "GET /stream": () => new Response(ReadableStream.from((async function* () {
+        for (const text of ["a", "b"]) { await new Promise((resolve) => setTimeout(resolve, 2)); yield new TextEncoder().encode(text); }
+      })())),
+      "GET /socket": () => {
+        const { 0: client, 1: server } = new WebSocketPair();
+        server.accept();
+        server.onmessage = ({ data }) => { if (data === "bye") server.close(4000, "bye"); else server.send(data); };
+        return new Response(null, { status: 101, webSocket: client });
+      },
+      "GET /none": () => "none",
+    }`,
+  );
+  await using opened = await openPlugin(folder);
+  assert.equal(await (await opened.request("/stream")).text(), "ab");
+  const socket = await opened.socket("/socket");
+  socket.send("text");
+  socket.send(new Uint8Array([1, 255]));
+  assert.equal(await socket.next(), "text");
+  assert.deepEqual([...Buffer.from(await socket.next())], [1, 255]);
+  socket.send("bye");
+  assert.deepEqual(await socket.closed, { code: 4000, reason: "bye" });
+  await assert.rejects(socket.next(), /was closed/);
+  await assert.rejects(opened.socket("/none"), { code: "PLUGIN_BAD_RESPONSE" });
+});
+
 test("the options are checked and completed by the schema in plugin.yaml", async () => {
   const folder = await plugin(
     `config: { type: object, additionalProperties: false, properties: { days: { type: integer, default: 30 } } }`,
