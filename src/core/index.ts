@@ -10,7 +10,12 @@ export { auditPlugin, type Audit } from "./plugins/audit/audit.ts";
 export { nameFault } from "./config/names.ts";
 export { examine, type Check } from "./doctor.ts";
 export { installedPlugins } from "./plugins/installed.ts";
-export { compareActions, type ActionBreak } from "./plugins/compare-actions.ts";
+export {
+  compareActions,
+  compareEvents,
+  type ActionBreak,
+  type EventBreak,
+} from "./plugins/compare-actions.ts";
 export { addPlugin, type AddOptions, type Installed } from "./plugins/installer/add.ts";
 export { approvePlugin, type ApproveOptions, type Approved } from "./plugins/installer/approve.ts";
 export {

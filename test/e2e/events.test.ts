@@ -129,6 +129,21 @@ describe("events between plugins", () => {
     assert.ok(jobs.every(({ state }) => state === "done"));
   });
 
+  test("a new build whose payload is another is let in, and the log names who handles it", async () => {
+    await workspace.write(
+      "plugins/shop/index.ts",
+      `import { definePlugin } from "xcore/plugin";\n${publisher.replace('{ type: "integer" }', '{ type: "string" }')}`,
+    );
+    await admin("/plugins/shop/reload");
+    const said = server.log.filter(({ level, message }) => level === "warn" && message.includes("breaks"));
+    assert.deepEqual(
+      said.map(({ message }) => message),
+      [
+        "the new build of 'shop' breaks 'order.placed' for mail: payload /id: it may now be a string, not only an integer",
+      ],
+    );
+  });
+
   test("plugins that answer each other's events without end are stopped", async () => {
     const echo = (from: string, to: string): string => `
       let seen = 0;

@@ -32,6 +32,35 @@ export function compareActions(before: Actions, after: Actions): ActionBreak[] {
 
 const maxBreaks = 100;
 
+export interface EventBreak {
+  readonly event: string;
+  /** As in `ActionBreak`. */
+  readonly path: string;
+  /** "payload /id: it may now be a string, not only a number" */
+  readonly message: string;
+}
+
+type Published = GuestDescription["publishes"];
+
+/**
+ * What handlers of `before` can no longer rely on in the payloads of `after`. An event that describes no payload on either side has
+ * no break: it may still be published.
+ */
+export function compareEvents(before: Published, after: Published): EventBreak[] {
+  const budget = schemaBudget();
+  return Object.entries(before)
+    .flatMap(([event, { payload: accepted }]) => {
+      const given = Object.hasOwn(after, event) ? after[event]?.payload : undefined;
+      if (accepted === undefined || given === undefined) return [];
+      return schemaGaps({ given, accepted, side: "output", budget }).map(({ path, message }) => ({
+        event,
+        path,
+        message: sentence("payload", path, message),
+      }));
+    })
+    .slice(0, maxBreaks);
+}
+
 function breaksOf(
   action: string,
   [before, after]: readonly [ActionDescription, ActionDescription],
@@ -46,8 +75,7 @@ function breaksOf(
   }
   const side = (kind: "input" | "output", gaps: ReturnType<typeof schemaGaps>): void => {
     for (const { path, message } of gaps) {
-      const sentence = `${kind}${path === "" ? "" : ` ${path}`}: ${message}`;
-      breaks.push({ action, kind, path, message: plainText(sentence, 300) });
+      breaks.push({ action, kind, path, message: sentence(kind, path, message) });
     }
   };
   if (before.input !== undefined && after.input !== undefined) {
@@ -69,4 +97,8 @@ function excludedCallers(
   if (before === undefined) return now;
   const gone = before.filter((caller) => !after.includes(caller));
   return gone.length === 0 ? undefined : `${gone.join(", ")} may not call it any more`;
+}
+
+function sentence(what: string, path: string, message: string): string {
+  return plainText(`${what}${path === "" ? "" : ` ${path}`}: ${message}`, 300);
 }

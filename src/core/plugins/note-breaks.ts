@@ -1,8 +1,8 @@
-// A new build that breaks what others call is let in, and said aloud: nobody but its callers can tell whether it hurts.
+// A new build that breaks what others call or handle is let in, and said aloud: nobody but they can tell whether it hurts.
 import type { GuestDescription } from "../../wire/guest-calls.ts";
 import type { Logger } from "../base/log.ts";
 import { matchesAny } from "../services/events/pattern.ts";
-import { compareActions } from "./compare-actions.ts";
+import { compareActions, compareEvents } from "./compare-actions.ts";
 import type { Plugin } from "./plugin.ts";
 
 export interface NewBuild {
@@ -14,18 +14,32 @@ export interface NewBuild {
   logger: Logger;
 }
 
-/** Logs each break of an action that another loaded plugin's plugin.yaml asks to call, with that plugin's name. */
+/**
+ * Logs each break of an action that another loaded plugin's plugin.yaml asks to call, and of an event that another one handles,
+ * with that plugin's name.
+ */
 export function noteBreaks({ plugin, before, others, logger }: NewBuild): void {
-  for (const { action, message } of compareActions(before.actions, plugin.declared?.actions ?? {})) {
-    const target = `${plugin.name}.${action}`;
-    const callers = others
-      .filter((other) => matchesAny(other.current?.build.permissions.call ?? [], target))
-      .map((other) => other.name);
-    if (callers.length === 0) continue;
-    const version = plugin.current?.build.manifest.version;
+  const { declared, name } = plugin;
+  if (declared === undefined) return;
+  const version = plugin.current?.build.manifest.version;
+  const note = (what: string, names: readonly string[], message: string): void => {
+    if (names.length === 0) return;
     logger.warn(
-      { plugin: plugin.name, version, action, callers },
-      `the new build of '${plugin.name}' breaks '${target}' for ${callers.join(", ")}: ${message}`,
+      { plugin: name, version, breaks: what, for: names },
+      `the new build of '${name}' breaks '${what}' for ${names.join(", ")}: ${message}`,
     );
+  };
+  for (const { action, message } of compareActions(before.actions, declared.actions)) {
+    const target = `${name}.${action}`;
+    const callers = others.filter((other) => matchesAny(other.current?.build.permissions.call ?? [], target));
+    note(target, callers.map(nameOf), message);
   }
+  for (const { event, message } of compareEvents(before.publishes, declared.publishes)) {
+    const handlers = others.filter((other) => matchesAny(other.declared?.events ?? [], event));
+    note(event, handlers.map(nameOf), message);
+  }
+}
+
+function nameOf({ name }: Plugin): string {
+  return name;
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { z } from "zod";
-import { compareActions } from "../../../src/core/plugins/compare-actions.ts";
+import { compareActions, compareEvents } from "../../../src/core/plugins/compare-actions.ts";
 import type { Json } from "../../../src/wire/json.ts";
 
 const object = (properties: Record<string, Json>, ...required: string[]): Json => ({
@@ -287,4 +287,24 @@ suite("of actions", () => {
       assert.ok(compareActions(actions(schema), actions(text)).length <= 100);
     }
   });
+});
+
+test("of events: a payload that may be other than it was is a break, one that is no longer described is none", () => {
+  const before = {
+    changed: { payload: object({ id: number, at: text }, "id", "at") },
+    wider: { payload: object({ id: number }) },
+    undescribed: { payload: text },
+    plain: {},
+  };
+  const after = {
+    changed: { payload: object({ id: text, at: text }, "id") },
+    wider: { payload: object({ id: number, at: text }, "at") },
+    undescribed: {},
+    plain: { payload: text },
+  };
+  assert.deepEqual(compareEvents(before, after), [
+    { event: "changed", path: "/at", message: "payload /at: 'at' may be missing now" },
+    { event: "changed", path: "/id", message: "payload /id: it may now be a string, not only a number" },
+  ]);
+  assert.deepEqual(compareEvents(before, before), []);
 });
