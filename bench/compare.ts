@@ -34,7 +34,10 @@ export async function compare(
   plan: Plan,
 ): Promise<Comparison> {
   const figures = new Map<string, Figure[]>(targets.map(({ subject }) => [subject.name, []]));
-  for (const target of targets) await measure(target, request, Math.max(500, plan.turnMs / 2));
+  for (const target of targets) {
+    await check(target, request);
+    await measure(target, request, Math.max(500, plan.turnMs / 2));
+  }
   for (let round = 0; round < plan.rounds; round += 1)
     for (const target of targets)
       figures.get(target.subject.name)?.push(await measure(target, request, plan.turnMs));
@@ -59,8 +62,19 @@ async function measure(
   const before = await cpuMs(subject.pid);
   const { address } = subject;
   const { answers, perSecond, p50Ms, p99Ms, failed } = await load({ address, path, ms, ...request });
-  const cpuUs = (((await cpuMs(subject.pid)) - before) * 1000) / answers;
-  if (answers === 0)
-    throw new Error(`${subject.name} answered nothing at ${address}${[path].flat()[0]} (${failed} failed)`);
+  const usedMs = (await cpuMs(subject.pid)) - before;
+  // On a machine that is busy enough a short turn may see no answer at all.
+  const cpuUs = answers === 0 ? Number.NaN : (usedMs * 1000) / answers;
   return { perSecond, cpuUs, p50Ms, p99Ms, failed };
+}
+
+/** A subject that does not do what is to be measured is found out before, not by strange figures. */
+async function check({ subject, path }: Target, { body }: { body?: string }): Promise<void> {
+  const url = `${subject.address}${[path].flat()[0] ?? ""}`;
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(url, body === undefined ? {} : { method: "POST", headers, body });
+  const text = await answer.text();
+  if (!answer.ok)
+    throw new Error(`${subject.name} answers ${answer.status} at ${url}: ${text.slice(0, 200)}`);
+  if (body !== undefined && text !== body) throw new Error(`${subject.name} does not echo at ${url}`);
 }

@@ -46,7 +46,7 @@ for (const family of chosen) {
     say: (text) => console.error(`[${seconds()} s] ${family.name}: ${text}`),
   };
   try {
-    rows.push(...(await family.run(plan)));
+    for await (const some of family.run(plan)) rows.push(...some);
   } catch (error) {
     process.exitCode = 1;
     rows.push({ what: `${family.name} failed`, value: Number.NaN, unit: "", measured: String(error) });

@@ -16,7 +16,8 @@ export interface Plan {
 
 export interface Family {
   name: string;
-  run(plan: Plan): Promise<Row[]>;
+  /** Gives its rows as they are measured: what is there stays, whatever fails later. */
+  run(plan: Plan): AsyncGenerator<Row[]>;
 }
 
 export const fullPlan = { rounds: 5, turnMs: 1500, samples: 30, many: 100, jobs: 2000 } as const;

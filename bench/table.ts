@@ -50,7 +50,7 @@ function goalText({ goal, unit }: Row): string {
 
 function withUnit(value: number, unit: Row["unit"]): string {
   if (unit === "x") return value.toFixed(2);
-  const digits = value === 0 || value >= 100 ? 0 : value >= 10 || unit === "MB" ? 1 : 3;
+  const digits = value === 0 || value >= 100 ? 0 : value >= 10 ? 1 : unit === "MB" ? 2 : 3;
   const number = value.toLocaleString("en", { maximumFractionDigits: digits });
   return unit === "/s" || unit === "" ? `${number}${unit}` : `${number} ${unit}`;
 }

@@ -22,7 +22,7 @@ const cases: Record<string, { args: string[]; overMs?: number; ms?: number }> = 
   "--help": { args: [bin, "--help"], ms: 120 },
 };
 
-async function run(plan: Plan): Promise<Row[]> {
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
   await using workspace = await makeWorkspace({ "integration.yaml": integration() });
   const state = stateFolderOf(workspace.folder);
   await mkdir(state);
@@ -36,7 +36,7 @@ async function run(plan: Plan): Promise<Row[]> {
     }
   }
   const of = (name: string): number => median(times.get(name) ?? []);
-  return Object.entries(cases)
+  yield Object.entries(cases)
     .filter(([name]) => name !== bare)
     .map(([name, { overMs, ms }]) => ({
       what: ms === undefined ? `xcore ${name}: over a bare node` : `xcore ${name}`,

@@ -32,7 +32,7 @@ export default definePlugin({
 const callee = `
 export default definePlugin({ actions: { echo: { run: (input) => input } } });`;
 
-async function run(plan: Plan): Promise<Row[]> {
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
   await using workspace = await makeWorkspace({
     "integration.yaml": integration(),
     ...plugin("callee", callee),
@@ -71,7 +71,7 @@ async function run(plan: Plan): Promise<Row[]> {
   plan.say("cache");
   const cache = await roundTrips("cache");
   const gets = await perSecond("cache");
-  return [
+  yield [
     {
       what: "action of another plugin, round trip, p50",
       value: quantile(action, 0.5),

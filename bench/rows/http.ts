@@ -13,23 +13,24 @@ export const http: Family = { name: "http", run };
 const peers = { "node:http": startNode, koa: startKoa, workerd: startWorkerd, watt: startWatt };
 const outsiders = ["workerd", "watt"] as const;
 
-async function run(plan: Plan): Promise<Row[]> {
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
   await using stack = new AsyncDisposableStack();
   const workspace = stack.use(await benchWorkspace());
   const subjects: Subject[] = [];
-  const rows: Row[] = [];
   for (const [name, start] of Object.entries({ ...peers, xcore: serve })) {
     plan.say(`starts ${name}`);
     try {
       subjects.push(stack.use(await start(workspace)));
     } catch (error) {
       if (!outsiders.some((outsider) => outsider === name)) throw error;
-      rows.push({
-        what: `${name} can't run here`,
-        value: Number.NaN,
-        unit: "",
-        measured: String(error).split("\n", 2).join(" "),
-      });
+      yield [
+        {
+          what: `${name} can't run here`,
+          value: Number.NaN,
+          unit: "",
+          measured: String(error).split("\n", 2).join(" "),
+        },
+      ];
     }
   }
   const targets = (path: string): Target[] =>
@@ -41,18 +42,17 @@ async function run(plan: Plan): Promise<Row[]> {
   for (const connections of [50, 1, 200]) {
     plan.say(`small JSON, ${connections} connections`);
     const figures = await compare(targets("/"), { connections }, plan);
-    rows.push(...smallRows(figures, connections, subjects));
+    yield smallRows(figures, connections, subjects);
   }
   plan.say("10 KB of JSON both ways");
   const body = JSON.stringify(
     Array.from({ length: 128 }, (_, id) => ({ id, title: `note ${id}`, done: false, text: "x".repeat(29) })),
   );
   const echo = await compare(targets("/echo"), { connections: 50, body }, plan);
-  rows.push(...heavyRows(echo, "10 KB JSON both ways, 50 connections"));
+  yield heavyRows(echo, "10 KB JSON both ways, 50 connections");
   plan.say("1 ms of CPU");
   const work = await compare(targets(`/work?turns=${turnsOfOneMs()}`), { connections: 50 }, plan);
-  rows.push(...heavyRows(work, "1 ms of CPU in the handler, 50 connections", { atLeast: 1.5 }));
-  return rows;
+  yield heavyRows(work, "1 ms of CPU in the handler, 50 connections", { atLeast: 1.5 });
 }
 
 function smallRows(figures: Comparison, connections: number, subjects: readonly Subject[]): Row[] {

@@ -20,7 +20,7 @@ const request = {
 } as const;
 const source = 'export default definePlugin({ routes: { "GET /": () => ({ hello: "world" }) } });';
 
-async function run(plan: Plan): Promise<Row[]> {
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
   await using workspace = await makeWorkspace(plugin("bench", source));
   const folder = `${workspace.folder}/plugins/bench`;
   const bundle = await bundlePlugin({ folder, entry: "index.ts", label: "bench@1.0.0" });
@@ -45,7 +45,7 @@ async function run(plan: Plan): Promise<Row[]> {
   plan.say("crossings");
   const one = await cross(sandbox, { inFlight: 1, ms: plan.turnMs });
   const many = await cross(sandbox, { inFlight: 64, ms: plan.turnMs });
-  return [
+  yield [
     {
       what: "new isolate to first answer in a warm host, p50",
       value: median(warm),

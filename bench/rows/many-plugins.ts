@@ -27,8 +27,10 @@ export function pluginNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `p${index + 1}`);
 }
 
-async function run(plan: Plan): Promise<Row[]> {
-  return [...(await costRows(plan)), ...(await bootRows("shared", plan)), ...(await bootRows("own", plan))];
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
+  yield await costRows(plan);
+  yield await bootRows("shared", plan);
+  yield await bootRows("own", plan);
 }
 
 async function costRows(plan: Plan): Promise<Row[]> {

@@ -10,14 +10,14 @@ import { pluginNames, projectOf } from "./many-plugins.ts";
 
 export const memory: Family = { name: "memory", run };
 
-async function run(plan: Plan): Promise<Row[]> {
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
   const one = await hostsOf(1, "shared", plan);
   const many = await hostsOf(plan.many, "shared", plan);
   const perPlugin = (key: keyof Memory): number =>
     ((many[0]?.[key] ?? Number.NaN) - (one[0]?.[key] ?? Number.NaN)) / (plan.many - 1);
   const own = await hostsOf(10, "own", plan);
   const perHost = (key: keyof Memory): number => median(own.map((host) => host[key]));
-  return [
+  yield [
     {
       what: `memory of one more plugin in a shared host of ${plan.many}`,
       value: perPlugin("rssMb"),

@@ -15,12 +15,13 @@ const patienceMs = 5000;
 const source = (save: number): string =>
   `export default definePlugin({ routes: { "GET /": () => "${save}" } });`;
 
-async function run(plan: Plan): Promise<Row[]> {
+async function* run(plan: Plan): AsyncGenerator<Row[]> {
   await using workspace = await makeWorkspace({
     "integration.yaml": integration(),
     ...plugin("edited", source(0)),
   });
-  return [...(await startRows(workspace, plan)), ...(await saveRows(workspace, plan))];
+  yield await startRows(workspace, plan);
+  yield await saveRows(workspace, plan);
 }
 
 async function startRows(workspace: Workspace, plan: Plan): Promise<Row[]> {
