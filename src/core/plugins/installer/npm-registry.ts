@@ -107,8 +107,8 @@ export function releaseFor(found: NpmPackage, range: string | undefined): Releas
 /** The version itself; undefined when there is none. */
 export function newestIn(found: NpmPackage, range: string | undefined): string | undefined {
   const { tags, releases } = found;
-  const tag = tags[range ?? "latest"];
-  if (tag !== undefined) return tag;
+  const tag = range ?? "latest";
+  if (Object.hasOwn(tags, tag)) return tags[tag];
   return semver.maxSatisfying([...releases.keys()], range ?? "*") ?? undefined;
 }
 

@@ -146,6 +146,7 @@ describe("an npm package", () => {
       code: "SOURCE_INVALID",
       hint: /There are: 2\.0\.0, 1\.4\.0, 1\.0\.0/,
     });
+    await assert.rejects(add(project, "npm:notes@constructor"), { code: "SOURCE_INVALID" });
     await assert.rejects(add(project, "npm:not-a-plugin"), { code: "MANIFEST_INVALID" });
   });
 
