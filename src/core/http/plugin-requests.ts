@@ -37,8 +37,10 @@ export function pluginRequests(
     let plugin: Plugin | undefined;
     let tenant: Tenant | undefined;
     let headAt: number | undefined;
+    let isBarred = false;
     const onHead = (): void => {
       headAt = performance.now();
+      if (isBarred) request.socket.destroy();
     };
     const failed = (error: unknown): void => {
       const fault = asXcoreError(error);
@@ -50,10 +52,19 @@ export function pluginRequests(
       const { hooks } = plugins;
       return dispatch(plugin, { request, response, requestId, maxBodyBytes, origin, hooks, onHead });
     };
-    const runFor = (found: Tenant): Promise<void> => {
+    const runFor = async (found: Tenant): Promise<void> => {
       tenant = found;
       tenant.admit();
-      return run({ tenant });
+      // What has begun to answer may go on for hours: a stream, a socket.
+      const release = tenant.whenBarred(() => {
+        isBarred = true;
+        if (response.headersSent) request.socket.destroy();
+      });
+      try {
+        await run({ tenant });
+      } finally {
+        release();
+      }
     };
     const start = (): Promise<void> => {
       const found = tenantOf?.(request);

@@ -17,6 +17,10 @@ const code = `export default definePlugin({
         if ((left -= 1) === 0) controller.close();
       } }));
     },
+    "GET /forever": (request, { log }) => new Response(new ReadableStream({
+      start(controller) { controller.enqueue(new TextEncoder().encode("begun")); },
+      pull() { log.info("forever began"); return new Promise(() => {}); },
+    })),
     "GET /long": async (request, { db, log }) => {
       log.info("long began");
       for (;;) {
@@ -82,6 +86,16 @@ describe("work for tenants", () => {
     assert.deepEqual(await waiting(), []);
     await it.admin("/tenants/gamma/resume", {});
     assert.equal((await it.as("gamma", "/app/clock/schema")).status, 200);
+  });
+
+  test("a stream of a tenant that is suspended is cut off", async () => {
+    const forever = it.as("gamma", "/app/clock/forever");
+    await until(
+      () => it.server.log.some((line) => line.message === "forever began"),
+      (began) => began,
+    );
+    await Promise.all([assert.rejects(forever), it.admin("/tenants/gamma/suspend", {})]);
+    await it.admin("/tenants/gamma/resume", {});
   });
 
   test("a body that is streamed keeps its tenant to the end", async () => {

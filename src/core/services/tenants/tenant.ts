@@ -31,6 +31,7 @@ export class Tenant implements CallTenant {
   #maxJobs: number | undefined;
   #maxBytes: number | undefined;
   #isGone = false;
+  readonly #watching = new Set<() => void>();
 
   constructor(row: TenantRow, standard: TenantsConfig["quotas"]) {
     this.id = row.name;
@@ -58,11 +59,19 @@ export class Tenant implements CallTenant {
     if (before === JSON.stringify(row)) return;
     this.#row = row;
     this.#apply(row);
+    if (row.state !== "active") this.#tell();
   }
 
   /** It was dropped. */
   end(): void {
     this.#isGone = true;
+    this.#tell();
+  }
+
+  /** Calls `tell` once when it is suspended or dropped. Returns the undo. */
+  whenBarred(tell: () => void): () => void {
+    this.#watching.add(tell);
+    return () => void this.#watching.delete(tell);
   }
 
   reaches(plugin: string): boolean {
@@ -98,6 +107,12 @@ export class Tenant implements CallTenant {
       p95Ms: meter.p95Ms(),
       errors: meter.errors,
     };
+  }
+
+  #tell(): void {
+    const watching = [...this.#watching];
+    this.#watching.clear();
+    for (const tell of watching) tell();
   }
 
   #apply({ plugins, quotas }: TenantRow): void {
