@@ -20,7 +20,11 @@ const staging = `${root}node_modules/.cache/xcore-build-${process.pid}`;
 const bundled = new Set(["typebox"]);
 
 /** A package that is installed with xcore is loaded from there; one that only the build needs is put into the bundle. */
-const external = Object.keys({ ...packageJson.dependencies, ...packageJson.optionalDependencies })
+const external = Object.keys({
+  ...packageJson.dependencies,
+  ...packageJson.optionalDependencies,
+  ...packageJson.peerDependencies,
+})
   .filter((name) => !bundled.has(name))
   .flatMap((name) => [name, `${name}/*`]);
 

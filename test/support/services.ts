@@ -12,6 +12,7 @@ import type { CallOrigin } from "../../src/core/base/origin.ts";
 import type { CallTenant } from "../../src/core/base/tenant.ts";
 import type { DatabaseService } from "../../src/core/services/database/database.ts";
 import { embeddedPostgres } from "../../src/core/services/database/embedded-postgres.ts";
+import { pglite } from "../../src/core/services/database/pglite.ts";
 import { postgres } from "../../src/core/services/database/postgres.ts";
 import type { Facade, PluginIdentity, Provider, Service } from "../../src/core/services/service.ts";
 import { redisServerPath } from "../../scripts/test-parts.ts";
@@ -52,6 +53,19 @@ export interface TestDatabase extends AsyncDisposable {
 export async function testDatabase(): Promise<TestDatabase> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "xcore-db-")));
   const service = (await openProvider(embeddedPostgres, { name: "database", folder })) as DatabaseService;
+  return {
+    service,
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    },
+  };
+}
+
+/** PGlite in this process, in a temporary folder. */
+export async function testPglite(): Promise<TestDatabase> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), "xcore-db-")));
+  const service = (await openProvider(pglite, { name: "database", folder })) as DatabaseService;
   return {
     service,
     async [Symbol.asyncDispose]() {
@@ -165,6 +179,7 @@ export function identity(name: string, permissions: Partial<Permissions> = {}): 
       streamBytes: 1024 ** 3,
     },
     secrets: {},
+    own: true,
   };
 }
 
@@ -182,7 +197,15 @@ export async function hostCall(
 
 /** A tenant that is active and reaches every plugin. */
 export function testTenant(id: string, more: Partial<CallTenant> = {}): CallTenant {
-  return { id, serial: 1, maxJobs: undefined, maxBytes: undefined, reaches: () => true, assertActive() {}, ...more };
+  return {
+    id,
+    serial: 1,
+    maxJobs: undefined,
+    maxBytes: undefined,
+    reaches: () => true,
+    assertActive() {},
+    ...more,
+  };
 }
 
 /** Resolves as soon as `test` says true; rejects after `ms`. */

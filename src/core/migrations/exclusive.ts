@@ -1,6 +1,7 @@
 // Migrations of one owner run one after another, whichever process wants them.
 import { Client } from "pg";
 import { XcoreError } from "../base/error.ts";
+import { SerialQueue } from "../base/queue.ts";
 import { sqlState } from "../services/database/failures.ts";
 import type { DatabaseService } from "../services/database/database.ts";
 
@@ -15,6 +16,7 @@ export async function exclusively<T>(
   owner: string,
   work: () => Promise<T>,
 ): Promise<T> {
+  if (database.single === true) return inTurn(database, owner, work);
   const name = `migrations:${owner}`;
   const client = new Client({ ...database.connection, application_name: "xcore migrations" });
   client.on("error", () => undefined);
@@ -41,4 +43,15 @@ export async function exclusively<T>(
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+const turns = new WeakMap<DatabaseService, Map<string, SerialQueue>>();
+
+/** Where this process is the only one. */
+function inTurn<T>(database: DatabaseService, owner: string, work: () => Promise<T>): Promise<T> {
+  const queues = turns.get(database) ?? new Map<string, SerialQueue>();
+  turns.set(database, queues);
+  const queue = queues.get(owner) ?? new SerialQueue();
+  queues.set(owner, queue);
+  return queue.run(work);
 }

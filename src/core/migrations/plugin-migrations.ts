@@ -122,6 +122,11 @@ class PluginMigrations implements MigrationTarget {
   }
 
   async #apply(file: SqlFile): Promise<void> {
+    if (this.#database.single === true) {
+      await runSql({ ...(await this.#runOptions(file)), statements: file.up });
+      await this.#ledger.record(file.name, file.checksum);
+      return;
+    }
     await runSql({
       ...(await this.#runOptions(file)),
       statements: file.up,
@@ -134,6 +139,11 @@ class PluginMigrations implements MigrationTarget {
   }
 
   async #undo({ file, statements }: { file: SqlFile; statements: SqlFile["up"] }): Promise<void> {
+    if (this.#database.single === true) {
+      await runSql({ ...(await this.#runOptions(file)), statements });
+      await this.#ledger.remove(file.name);
+      return;
+    }
     await runSql({
       ...(await this.#runOptions(file)),
       statements,

@@ -84,6 +84,7 @@ export class Revision {
       permissions: build.permissions,
       limits: build.limits,
       secrets: build.secrets,
+      own: build.entry.source === "workspace" || build.trusted,
     };
     await using undo = new AsyncDisposableStack();
     const gate = sources.tenants && new TenantGate(build, sources.tenants);

@@ -9,6 +9,7 @@ const builtin: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   database: {
     embedded: async () => (await import("./database/embedded-postgres.ts")).embeddedPostgres,
     postgres: async () => (await import("./database/postgres.ts")).postgres,
+    pglite: async () => (await import("./database/pglite.ts")).pglite,
   },
   cache: {
     memory: async () => (await import("./cache/memory.ts")).memoryCache,

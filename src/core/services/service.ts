@@ -21,6 +21,8 @@ export interface PluginIdentity {
   readonly permissions: Permissions;
   readonly limits: Limits;
   readonly secrets: Readonly<Record<string, string>>;
+  /** Its code is the project's own, or was trusted by name and digest. Absent: it comes from elsewhere. */
+  readonly own?: boolean;
 }
 
 export interface HostCallContext {

@@ -13,6 +13,11 @@ export interface Connection {
 }
 
 export interface DatabaseService extends Service {
+  /**
+   * One transaction at a time, of all connections together: who waits for a second one within a first waits for ever. Then this
+   * process is also the only one. Absent: as any Postgres.
+   */
+  readonly single?: boolean;
   /** The core's own connection: superuser-like, for provisioning and migrations; never handed to a plugin. */
   readonly connection: Connection;
   readonly pool: Pool;

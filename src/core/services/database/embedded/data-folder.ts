@@ -155,7 +155,7 @@ export function cannotRun(error: unknown, binaries: Binaries): XcoreError {
     `the embedded Postgres in ${binaries.folder} can't be run: ${messageOf(error)}`,
     {
       hint: musl
-        ? "Its programs need glibc (Alpine has musl): use a Debian image, or services.database: { driver: postgres, url: … }"
+        ? "Its programs need glibc (Alpine has musl): use a Debian image, or services.database: { driver: postgres, url: … }; for development only: { driver: pglite }"
         : "Reinstall the packages, or connect a Postgres of your own: services.database: { driver: postgres, url: … }",
       cause: error,
     },
