@@ -113,7 +113,7 @@ describe("xcore job pause, resume and schedule", () => {
   });
 
   it("schedule shows when each runs next, which is paused and what failed, within 80 columns", async () => {
-    const soon = new Date(Date.now() + 3_600_500).toISOString();
+    const soon = new Date(Date.now() + 1.9 * 3_600_000).toISOString();
     const one = { plugin: "notes", name: "digest", schedule: "every 1h", timezone: null, nextRunAt: soon };
     const result = [
       { ...one, lastRunAt: null, paused: false, error: null },
