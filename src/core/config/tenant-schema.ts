@@ -118,9 +118,12 @@ export const tenantsSchema = closed(
             }),
           ),
           storage: Type.Optional(
-            size("What all plugins together may keep for one tenant in the database; then it can only be read.", {
-              examples: ["1gb"],
-            }),
+            size(
+              "What all plugins together may keep for one tenant in the database; then it can only be read.",
+              {
+                examples: ["1gb"],
+              },
+            ),
           ),
         },
         "What each tenant may use, unless xcore tenant set says otherwise for one.",

@@ -72,14 +72,18 @@ export function pluginRequests(
       if (!(found instanceof Promise)) return runFor(found);
       return found.then((known) => {
         // Its body would never come to an end.
-        if (request.socket.destroyed) throw new XcoreError("CALL_CANCELLED", "the client closed the connection");
+        if (request.socket.destroyed)
+          throw new XcoreError("CALL_CANCELLED", "the client closed the connection");
         return runFor(known);
       });
     };
     try {
       start().then(
         () =>
-          note({ plugin, tenant, request, response, requestId, startedAt, headAt, fault: undefined }, options),
+          note(
+            { plugin, tenant, request, response, requestId, startedAt, headAt, fault: undefined },
+            options,
+          ),
         failed,
       );
     } catch (error) {

@@ -26,7 +26,9 @@ test("without the section there are no tenants", async () => {
 });
 
 test("a tenant comes from a subdomain, a header of a proxy, or a claim", async () => {
-  const subdomain = await read("from: { subdomain: example.com }\nquotas: { requests: 600/1m, jobs: 10, storage: 1kb }");
+  const subdomain = await read(
+    "from: { subdomain: example.com }\nquotas: { requests: 600/1m, jobs: 10, storage: 1kb }",
+  );
   assert.deepEqual(subdomain.config.tenants, {
     from: { kind: "subdomain", of: "example.com" },
     isolation: "shared",

@@ -229,7 +229,10 @@ describe("a service of one's own", () => {
     const quotas = { requests: undefined, jobs: undefined, storageBytes: undefined };
     const tenants = { from, isolation: "shared", quotas } as const;
     const opening = openServices({ ...config({ cache }), tenants }, { logger: silentLogger });
-    await assert.rejects(opening, { code: "CONFIG_INVALID", message: /services\.cache: .* does not keep tenants apart/ });
+    await assert.rejects(opening, {
+      code: "CONFIG_INVALID",
+      message: /services\.cache: .* does not keep tenants apart/,
+    });
     await using _mail = await openServices({ ...config({ mail: cache }), tenants }, { logger: silentLogger });
   });
 

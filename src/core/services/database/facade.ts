@@ -41,7 +41,8 @@ export function databaseFacade(usePool: UsePool, release: () => Promise<void>): 
         const id = new Arguments("db.query", args).optionalInteger("transaction", 1, Number.MAX_SAFE_INTEGER);
         const { rows, rowCount } = await use(context.origin?.tenant, async (pool, readOnly) => {
           if (id !== undefined) return transactionsOn(pool).query(id, statement, context);
-          if (readOnly && !isFreeing(statement.text)) return readAlone(transactionsOn(pool), statement, context);
+          if (readOnly && !isFreeing(statement.text))
+            return readAlone(transactionsOn(pool), statement, context);
           return queryAlone(pool, statement, context);
         });
         return { rows, rowCount } satisfies Reply<"db.query">;

@@ -236,7 +236,10 @@ function checkQuotas(quotas: TenantQuotas | undefined): void {
     );
   }
   if (storage != null && !((parseSize(storage) ?? 0) >= 1)) {
-    throw new XcoreError("INPUT_INVALID", `the quota of storage must be a size such as "1gb", got '${storage}'`);
+    throw new XcoreError(
+      "INPUT_INVALID",
+      `the quota of storage must be a size such as "1gb", got '${storage}'`,
+    );
   }
   if (jobs != null && (!Number.isInteger(jobs) || jobs < 1)) {
     throw new XcoreError("INPUT_INVALID", `the quota of jobs must be a whole number from 1, got ${jobs}`);

@@ -121,7 +121,10 @@ describe("tenants in the database", () => {
   test("a tenant whose place is used up can read and delete, and by no way write", async () => {
     const roomy = testTenant("full", { serial: 300, maxBytes: 1024 ** 3 });
     await run(roomy, "create table things (what text)");
-    await run(roomy, "create function sneak() returns int language sql as 'insert into things values (1) returning 1'");
+    await run(
+      roomy,
+      "create function sneak() returns int language sql as 'insert into things values (1) returning 1'",
+    );
     await run(roomy, "insert into things select repeat('x', 100) from generate_series(1, 200)");
     const full = testTenant("full", { serial: 301, maxBytes: 8192 });
     const refused = { code: "TENANT_QUOTA", message: /tenant 'full' has used up its 8 KB/ };

@@ -115,7 +115,13 @@ describe("the registry of tenants", () => {
     assert.equal(tenants.forCall("standard").maxBytes, 1024);
     await tenants.set("standard", { quotas: { storage: "2kb" } });
     assert.equal(tenants.forCall("standard").maxBytes, 2048);
-    for (const quotas of [{ requests: "many" }, { requests: "0/1s" }, { jobs: 0 }, { jobs: 1.5 }, { storage: "much" }]) {
+    for (const quotas of [
+      { requests: "many" },
+      { requests: "0/1s" },
+      { jobs: 0 },
+      { jobs: 1.5 },
+      { storage: "much" },
+    ]) {
       await assert.rejects(tenants.set("set", { quotas }), { code: "INPUT_INVALID" }, JSON.stringify(quotas));
     }
   });
