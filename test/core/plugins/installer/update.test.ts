@@ -4,102 +4,33 @@ import { existsSync, rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { readMigrations } from "../../../../src/core/plugin-schemas.ts";
 import { addPlugin } from "../../../../src/core/plugins/installer/add.ts";
-import type { PluginSchemas } from "../../../../src/core/plugins/installer/data.ts";
 import { diffPlugin } from "../../../../src/core/plugins/installer/diff.ts";
 import { outdatedPlugins, isOutdated } from "../../../../src/core/plugins/installer/outdated.ts";
 import { pinPlugin } from "../../../../src/core/plugins/installer/pin.ts";
-import { rollbackPlugin, type RollbackOptions } from "../../../../src/core/plugins/installer/rollback.ts";
-import { syncPlugins } from "../../../../src/core/plugins/installer/sync.ts";
-import {
-  updatePlugins,
-  type UpdateOptions,
-  type UpdateReport,
-} from "../../../../src/core/plugins/installer/update.ts";
 import type { Trial } from "../../../../src/core/plugins/installer/trial.ts";
 import { readLock, storeFolder, writeLock } from "../../../../src/core/plugins/lock.ts";
-import { openGitServer, type GitServer } from "./git-server.ts";
 import { openRegistry } from "./npm-registry.ts";
 import {
-  commit,
-  git,
-  makeProject,
-  makeRepository,
-  pluginFiles,
-  write,
-  type Files,
-  type Project,
-} from "./workspace.ts";
-
-const trial = async (): Promise<void> => undefined;
-const refuse = async (): Promise<never> => {
-  throw new Error("nobody was to be asked");
-};
-const database = "permissions: { database: true }\n";
-const migration = (statement: string): string => `-- migrate:up\n${statement};\n-- migrate:down\nselect 1;\n`;
-
-/** A database as far as migrations go: names by plugin. */
-function schemas(applied: string[]): () => Promise<PluginSchemas> {
-  return async () => ({
-    applied: async (plugin) => (applied.length === 0 ? [] : [{ owner: plugin, names: [...applied] }]),
-    apply: async () => assert.fail("the server does that"),
-    undo: async (_plugin, folder, to) => {
-      assert.ok(existsSync(folder));
-      applied.length = to === "0" ? 0 : applied.indexOf(to) + 1;
-    },
-    [Symbol.asyncDispose]: async () => undefined,
-  });
-}
+  database,
+  entryOf,
+  install,
+  migration,
+  openRepositories,
+  rollback,
+  schemas,
+  trial,
+  update,
+  type Repositories,
+} from "./update-scene.ts";
+import { commit, git, makeProject, pluginFiles, write, type Files } from "./workspace.ts";
 
 describe("updates", () => {
-  let served: Project;
-  let server: GitServer;
+  let repositories: Repositories;
   before(async () => {
-    served = await makeProject();
-    server = await openGitServer({ root: served.place("served") });
+    repositories = await openRepositories();
   });
-  after(async () => {
-    await server?.[Symbol.asyncDispose]();
-    await served?.[Symbol.asyncDispose]();
-  });
-
-  let made = 0;
-  /** A repository of its own, its folder and its address. */
-  function repository(files: Files): { folder: string; url: string } {
-    const name = `r${(made += 1)}`;
-    return { folder: makeRepository(served.place(`served/${name}`), files), url: `${server.url}/${name}` };
-  }
-
-  const install = (project: Project, source: string) =>
-    addPlugin({ config: project.config, source, cwd: project.folder, consent: async () => true, trial });
-
-  const update = (project: Project, options: Partial<UpdateOptions> = {}): Promise<UpdateReport> =>
-    updatePlugins({
-      config: project.config,
-      names: [],
-      consent: refuse,
-      breakDependants: false,
-      readMigrations,
-      trial,
-      ...options,
-    });
-
-  const rollback = (project: Project, options: Partial<RollbackOptions> = {}) =>
-    rollbackPlugin({
-      config: project.config,
-      name: "notes",
-      undoMigrations: false,
-      breakDependants: false,
-      readMigrations,
-      openSchemas: schemas([]),
-      trial,
-      ...options,
-    });
-
-  const entryOf = async (project: Project, name = "notes") => {
-    const entry = (await readLock(project.folder)).plugins[name];
-    assert.ok(entry !== undefined);
-    return entry;
-  };
+  after(async () => repositories?.[Symbol.asyncDispose]());
+  const repository = (files: Files) => repositories.make(files);
 
   test("follow a branch to its head, and lead back to what ran before", async () => {
     await using project = await makeProject();
@@ -410,84 +341,5 @@ describe("updates", () => {
     );
     const report = await update(project);
     assert.deepEqual([report.failed[0]?.name, report.updated[0]?.name], ["gone", "notes"]);
-  });
-
-  describe("a rollback", () => {
-    async function updatedProject(): Promise<{ project: Project; applied: string[]; folder: string }> {
-      const project = await makeProject();
-      const { folder, url } = repository({
-        ...pluginFiles("notes", database),
-        "migrations/0001_a.sql": migration("a"),
-      });
-      await install(project, url);
-      commit(folder, {
-        ...pluginFiles("notes", database, "1.1.0"),
-        "migrations/0002_b.sql": migration("b"),
-        "migrations/0003_c.sql": migration("c"),
-      });
-      await update(project);
-      return { project, applied: ["0001_a", "0002_b", "0003_c"], folder };
-    }
-
-    test("refuses while the schema is ahead, with the list; undoes it when told to", async () => {
-      const { project, applied } = await updatedProject();
-      await using _ = project;
-      const openSchemas = schemas(applied);
-      await assert.rejects(rollback(project, { openSchemas }), {
-        code: "MIGRATION_AHEAD",
-        message: /0002_b, 0003_c/,
-        hint: /--undo-migrations/,
-      });
-      assert.equal((await entryOf(project)).version, "1.1.0");
-      const { undone, to } = await rollback(project, { openSchemas, undoMigrations: true });
-      assert.deepEqual([undone, to, applied], [["0003_c", "0002_b"], "1.0.0", ["0001_a"]]);
-    });
-
-    test("refuses what can't be undone, and what nobody needs undone is left alone", async () => {
-      await using project = await makeProject();
-      const { folder, url } = repository(pluginFiles("notes", database));
-      await install(project, url);
-      commit(folder, {
-        ...pluginFiles("notes", database, "1.1.0"),
-        "migrations/0001_a.sql": "create table a ();\n",
-      });
-      assert.deepEqual((await update(project)).updated[0]?.final, ["0001_a"]);
-      await assert.rejects(rollback(project, { openSchemas: schemas(["0001_a"]), undoMigrations: true }), {
-        code: "MIGRATION_AHEAD",
-        hint: /0001_a can't be undone/,
-      });
-      assert.equal((await rollback(project, { openSchemas: schemas([]) })).to, "1.0.0");
-    });
-
-    test("fetches the earlier revision again where the store no longer has it", async () => {
-      const { project, applied } = await updatedProject();
-      await using _ = project;
-      const { previous } = await entryOf(project);
-      assert.ok(previous !== undefined);
-      const place = storeFolder(project.config.stateFolder, "notes", previous);
-      assert.deepEqual((await syncPlugins({ config: project.config, trial })).removed, []);
-      rmSync(place, { recursive: true });
-      await rollback(project, { openSchemas: schemas(applied.slice(0, 1)) });
-      assert.ok(existsSync(place));
-    });
-
-    test("that breaks those that need the newer one is refused with their names", async () => {
-      const { project, applied } = await updatedProject();
-      await using _ = project;
-      write(
-        project.folder,
-        Object.fromEntries(
-          Object.entries(pluginFiles("reader", "dependencies: { notes: ^1.1.0 }\n")).map(([path, text]) => [
-            `plugins/reader/${path}`,
-            text,
-          ]),
-        ),
-      );
-      await assert.rejects(rollback(project, { openSchemas: schemas(applied), undoMigrations: true }), {
-        code: "PLUGIN_DEPENDENCY",
-        message: /'reader' \(it needs \^1\.1\.0\)/,
-      });
-      assert.equal(applied.length, 3);
-    });
   });
 });
