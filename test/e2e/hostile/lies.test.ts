@@ -165,7 +165,8 @@ describe("a lie", () => {
       assert.ok(["info", "warn", "error"].includes(line.level));
     }
     const shadow = lines.find(({ message }) => message === "shadow");
-    assert.deepEqual(Object.keys(shadow?.fields ?? {}).sort(), ["guest", "plugin"]);
+    const written = JSON.parse(JSON.stringify(shadow?.fields)) as object;
+    assert.deepEqual(Object.keys(written).sort(), ["guest", "plugin"]);
     const guest = shadow?.fields["guest"] as Record<string, unknown>;
     assert.equal(Object.hasOwn(guest, "__proto__"), false);
     assert.equal(guest["inherited"], undefined);
