@@ -199,6 +199,39 @@ describe("a WebSocket", () => {
     await until(seen, (all) => JSON.stringify(all.at(-1)) === `{"heard":20000}`);
   });
 
+  test("asked for behind a request that is not answered yet ends the connection, not the server", async () => {
+    const { port, hostname } = new URL(server.core.address);
+    const socket = connect(Number(port), hostname);
+    socket.on("error", () => undefined);
+    const upgrade =
+      "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    socket.write(
+      `GET /app/chat/never HTTP/1.1\r\nhost: x\r\n\r\nGET /app/chat/echo HTTP/1.1\r\nhost: x\r\n${upgrade}`,
+    );
+    socket.resume();
+    await once(socket, "close");
+    assert.equal((await server.get("/app/chat/word")).status, 200);
+  });
+
+  test("with a handshake that is none is refused with 400, with headers that are too many with 431", async () => {
+    const { port, hostname } = new URL(server.core.address);
+    for (const [lines, status] of [
+      ["sec-websocket-version: 13", "400"],
+      ["sec-websocket-version: 7\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==", "400"],
+      [`x: ${"y".repeat(20_000)}`, "431"],
+    ]) {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => undefined);
+      socket.write(
+        `GET /app/chat/echo HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n${lines}\r\n\r\n`,
+      );
+      const [data] = (await once(socket, "data")) as [Buffer];
+      assert.ok(data.toString().startsWith(`HTTP/1.1 ${status}`), data.toString());
+      socket.destroy();
+    }
+    await until(seen, (all) => JSON.stringify(all.at(-1)).includes("1006"));
+  });
+
   test("joins a room of many", async () => {
     const clients = Array.from({ length: 20 }, () => dial("/room"));
     for (const welcome of await Promise.all(clients.map((client) => next(client)))) {

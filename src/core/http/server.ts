@@ -7,7 +7,7 @@ import type { Logger } from "../base/log.ts";
 import type { ServerConfig } from "../config/config.ts";
 import { mountRoot } from "./mount.ts";
 import { portHolder } from "./port-holder.ts";
-import { UpgradeResponse } from "./upgrade-response.ts";
+import { upgradeResponse } from "./upgrade-response.ts";
 
 const portsToTry = 20;
 
@@ -45,7 +45,9 @@ export async function listen(
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
     socket.on("error", () => socket.destroy());
-    handler(request, new UpgradeResponse({ request, socket, head, maxMessageBytes: config.maxBodyBytes }));
+    const response = upgradeResponse({ request, socket, head, maxMessageBytes: config.maxBodyBytes });
+    if (response === undefined) socket.destroy();
+    else handler(request, response);
   });
   server.maxConnections = config.maxConnections;
   const port = await bind(server, config);

@@ -2,7 +2,7 @@
 import { ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { ServerOptions, WebSocket } from "ws";
-import { XcoreError } from "../base/error.ts";
+import { systemCode, XcoreError } from "../base/error.ts";
 import type { SocketChannel, SocketPeer } from "../plugins/exchange.ts";
 import { isOwnHeader } from "./own-header.ts";
 
@@ -73,6 +73,16 @@ export class UpgradeResponse extends ServerResponse {
       talk(client, channel, reject);
     });
     await promise;
+  }
+}
+
+/** Undefined for a request that was sent behind another one which is not answered yet: that one holds the socket. */
+export function upgradeResponse(upgrade: Upgrade): UpgradeResponse | undefined {
+  try {
+    return new UpgradeResponse(upgrade);
+  } catch (error) {
+    if (systemCode(error) === "ERR_HTTP_SOCKET_ASSIGNED") return undefined;
+    throw error;
   }
 }
 
