@@ -43,6 +43,14 @@ describe("the status report", () => {
     for (const line of statusLines(wide, outputOf(80))) assert.ok([...line].length <= 80, line);
   });
 
+  it("says which plugin went back by itself, and why", () => {
+    const wentBack = { version: "1.1.0", reason: "it crashed\u001B[31m", at: "2026-01-01T00:00:00Z" };
+    const report = statusReport({ plugins: [pluginStatus({ wentBack })] });
+    const lines = statusLines(report, outputOf(80));
+    assert.ok(lines.some((line) => line.startsWith("notes went back from 1.1.0 to 1.0.0: it crashed")));
+    assert.ok(!lines.some((line) => line.includes("\u001B[31m")));
+  });
+
   it("uses the room of a wide terminal for names", () => {
     const text = statusLines(wide, outputOf(160)).join("\n");
     assert.ok(text.includes("a-plugin-with-forty-characters-in-its-na"));
