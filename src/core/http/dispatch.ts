@@ -11,6 +11,7 @@ import { openBody, type WholeBody } from "./body.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { innerPath } from "./mount.ts";
 import { UpgradeResponse } from "./upgrade-response.ts";
+import { revalidated } from "./revalidate.ts";
 import { writeResponse } from "./write-response.ts";
 
 const startingTimeoutMs = 5000;
@@ -127,7 +128,11 @@ function write(
   { request, response, requestId, onHead }: Exchange,
   guest: PluginResponse,
 ): Promise<void> | undefined {
-  return writeResponse(response, guest, { requestId, head: request.method === "HEAD", onHead });
+  return writeResponse(response, revalidated(request, guest), {
+    requestId,
+    head: request.method === "HEAD",
+    onHead,
+  });
 }
 
 function timeoutOf(plugin: Plugin): number {
