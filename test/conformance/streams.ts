@@ -36,6 +36,9 @@ export default definePlugin({
         pull(controller) { if (left === 0) controller.close(); else { left -= 1; controller.enqueue(new Uint8Array(40_000).fill(left)); } },
       }));
     },
+    "GET /sized": (request, { query }) => new Response(ReadableStream.from((async function* () {
+      for (const text of ["one ", "two"]) { await new Promise((resolve) => setTimeout(resolve, 5)); yield encode(text); }
+    })()), { headers: { "content-length": query["length"] ?? "" } }),
     "GET /quiet": () => new Response(new ReadableStream({})),
     "POST /length": async (request) => {
       let length = 0;
@@ -121,6 +124,21 @@ export function streamsConformance(server: () => TestCore): void {
       (found) => found !== undefined,
     );
     assert.partialDeepStrictEqual(line, { level: "error", fields: { code: "PLUGIN_ERROR" } });
+  });
+
+  test("may announce its length, and is held to that", async () => {
+    const right = await server().get("/app/s/sized?length=7");
+    assert.equal(right.headers.get("content-length"), "7");
+    assert.equal(await right.text(), "one two");
+    const head = await server().get("/app/s/sized?length=7", { method: "HEAD" });
+    assert.equal(head.headers.get("content-length"), "7");
+    for (const length of ["6", "8"]) {
+      const wrong = await server().get(`/app/s/sized?length=${length}`);
+      await assert.rejects(wrong.text(), `length ${length}`);
+    }
+    const none = await server().get("/app/s/sized?length=-1");
+    assert.equal(none.headers.get("content-length"), null);
+    assert.equal(await none.text(), "one two");
   });
 
   test("beyond its size is cut off", async () => {

@@ -25,8 +25,9 @@ export function writeResponse(
     if (!isOwnHeader(name)) headers.push(name, guest.headers[at + 1] ?? "");
   }
   const empty = status === 204 || status === 304;
-  if (stream === undefined && !empty && !(options.head && body === "")) {
-    headers.push("content-length", String(Buffer.byteLength(body, encoding)));
+  const length = stream === undefined ? Buffer.byteLength(body, encoding) : announcedLength(guest.headers);
+  if (length !== undefined && !empty && !(stream === undefined && options.head && body === "")) {
+    headers.push("content-length", String(length));
   }
   try {
     response.writeHead(status, headers);
@@ -40,7 +41,7 @@ export function writeResponse(
   }
   if (stream !== undefined && !empty && !options.head) {
     options.onHead();
-    return writeStream(response, stream);
+    return writeStream(response, stream, length);
   }
   stream?.cancel();
   // As a string: then Node sends head and body in one piece.
@@ -49,7 +50,12 @@ export function writeResponse(
   return undefined;
 }
 
-function writeStream(response: ServerResponse, stream: ResponseStream): Promise<void> {
+/** `length`: what it has announced; it is held to that. */
+function writeStream(
+  response: ServerResponse,
+  stream: ResponseStream,
+  length: number | undefined,
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   response.once("close", () => {
     stream.cancel();
@@ -60,10 +66,38 @@ function writeStream(response: ServerResponse, stream: ResponseStream): Promise<
     return Promise.resolve();
   }
   response.flushHeaders();
+  let left = length ?? Number.POSITIVE_INFINITY;
   stream.pipe({
-    chunk: (text, encoding, consumed) => void response.write(text, encoding, consumed),
-    end: () => void response.end(),
+    chunk: (text, encoding, consumed) => {
+      left -= Buffer.byteLength(text, encoding);
+      if (left >= 0) response.write(text, encoding, consumed);
+      else {
+        reject(otherLength());
+        stream.cancel();
+      }
+    },
+    end: () => {
+      if (length !== undefined && left > 0) reject(otherLength());
+      else response.end();
+    },
     fail: reject,
   });
   return promise;
+}
+
+/** The length a streamed answer gives of itself. */
+function announcedLength(headers: readonly string[]): number | undefined {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() !== "content-length") continue;
+    const value = headers[at + 1] ?? "";
+    return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  }
+  return undefined;
+}
+
+function otherLength(): XcoreError {
+  return new XcoreError(
+    "PLUGIN_BAD_RESPONSE",
+    "the plugin's stream is not as long as its content-length says",
+  );
 }
