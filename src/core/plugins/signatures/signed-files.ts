@@ -1,5 +1,6 @@
 // The files an author signs and packs: what git knows in a work tree, otherwise all of the folder; never packages, never a private key.
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,15 +31,20 @@ export interface SignedFiles {
 
 const never = new Set([".git", ".xcore", "node_modules"]);
 
-/** Throws `SOURCE_INVALID` for what can't be installed, and for a private key among the files. */
+/**
+ * Throws `SOURCE_INVALID` for what can't be installed, for a private key among the files, and in a work tree for a file that is not
+ * what git would commit: then what is signed here would not be what others get.
+ */
 export async function signedFiles(folder: string): Promise<SignedFiles> {
   const known = await gitFiles(folder);
-  const paths = (known ?? (await allFiles(folder, ""))).filter(isSigned).sort((a, b) => (a < b ? -1 : 1));
+  const all = known === undefined ? await allFiles(folder, "") : [...known.keys()];
   const guard = new PathGuard();
   const files: SignedFile[] = [];
-  for (const path of paths) {
+  for (const path of all.filter(isSigned).sort((a, b) => (a < b ? -1 : 1))) {
     guard.add(path);
-    files.push(await readOne(folder, path));
+    const file = await readOne(folder, path);
+    const tracked = known?.get(path);
+    files.push(tracked === undefined ? file : asTracked(file, tracked));
   }
   const secret = files.find(({ content }) => isPrivateKey(content));
   if (secret !== undefined) {
@@ -48,6 +54,22 @@ export async function signedFiles(folder: string): Promise<SignedFiles> {
   }
   const text = listingText(files.map((file) => listingLine(file)));
   return { files, text, integrity: integrityOf(text), fromGit: known !== undefined };
+}
+
+interface Tracked {
+  readonly mode: string;
+  /** Of the blob in the index. */
+  readonly id: string;
+}
+
+function asTracked(file: SignedFile, { mode, id }: Tracked): SignedFile {
+  const hash = createHash(id.length === 40 ? "sha1" : "sha256");
+  const blob = hash.update(`blob ${file.content.length}\0`).update(file.content).digest("hex");
+  if (blob === id) return { ...file, executable: mode === "100755" };
+  throw new XcoreError("SOURCE_INVALID", `'${file.path}' is not what git would commit`, {
+    hint: `Add it first: git add ${file.path}. If it is added, a filter or line endings (core.autocrlf) change it: write "* -text" into .gitattributes.`,
+    details: { path: file.path },
+  });
 }
 
 const isSigned = (path: string): boolean =>
@@ -79,15 +101,18 @@ async function allFiles(folder: string, prefix: string): Promise<string[]> {
   return found;
 }
 
-// Undefined outside of a work tree. A path git knows in this folder, whether committed or only added; what is ignored stays out.
-async function gitFiles(folder: string): Promise<string[] | undefined> {
+// Undefined outside of a work tree. What git knows of this folder, whether committed or only added; what is ignored stays out.
+async function gitFiles(folder: string): Promise<Map<string, Tracked> | undefined> {
   try {
-    const { stdout } = await run("git", ["-c", "core.fsmonitor=false", "ls-files", "-z", "--cached"], {
+    const { stdout } = await run("git", ["-c", "core.fsmonitor=false", "ls-files", "-z", "--stage"], {
       cwd: folder,
       maxBuffer: 64 * 1024 ** 2,
     });
-    const paths = [...new Set(stdout.split("\0").filter((path) => path !== ""))];
-    return paths.length === 0 ? undefined : paths;
+    const entries = stdout.split("\0").flatMap((line): [string, Tracked][] => {
+      const [, mode, id, path] = /^(\d+) ([0-9a-f]+) \d\t(.*)$/s.exec(line) ?? [];
+      return mode === undefined || id === undefined || path === undefined ? [] : [[path, { mode, id }]];
+    });
+    return entries.length === 0 ? undefined : new Map(entries);
   } catch {
     return undefined;
   }

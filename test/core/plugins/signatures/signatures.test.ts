@@ -224,6 +224,20 @@ describe("plugin sign", () => {
     git(folder, "add", ".gitignore", "plugin.yaml", "src");
     const report = await signPlugin({ folder, key });
     assert.deepEqual([report.files, report.fromGit], [5, true]);
+    write(folder, { "src/greeting.ts": "changed" });
+    await assert.rejects(signPlugin({ folder, key }), {
+      message: /greeting\.ts' is not what git would commit/,
+      hint: /git add src\/greeting\.ts/,
+    });
+    git(folder, "update-index", "--chmod=+x", "src/index.ts");
+    git(folder, "add", "src/greeting.ts");
+    await signPlugin({ folder, key });
+    git(folder, "add", "plugin.sig.json");
+    git(folder, "commit", "-q", "-m", "1.0.0");
+    const clone = join(root, `plugin-${(made += 1)}`);
+    git(root, "clone", "-q", folder, clone);
+    rmSync(join(clone, ".git"), { recursive: true });
+    assert.equal((await check(clone))?.publicKey, key.publicKey);
   });
 
   test("refuses a private key among the files, links, and packages that nothing pins", async () => {
