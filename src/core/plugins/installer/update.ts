@@ -148,12 +148,19 @@ interface PutInPlace {
 }
 
 // Others may have changed the project's plugins while it was fetched and somebody was asked.
-async function putInPlace({ entry, found, examined, options, workroom }: PutInPlace): Promise<Updated> {
+async function putInPlace({
+  entry,
+  found,
+  examined,
+  options,
+  workroom,
+}: PutInPlace): Promise<Updated | "current"> {
   const { config, openSchemas } = options;
   const { prepared, before, after } = examined;
   const { name } = prepared.manifest;
   const lock = await readLock(config.workspace);
   const now = lock.plugins[name];
+  if (now !== undefined && isSame(revisionOf(prepared), now)) return "current";
   if (now === undefined || JSON.stringify(now) !== JSON.stringify(entry)) throw changedMeanwhile(name);
   const known = await knownPlugins(config, lock);
   checkNeeds(prepared.manifest, known);

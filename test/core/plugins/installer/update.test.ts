@@ -323,6 +323,23 @@ describe("updates", () => {
     assert.equal((await entryOf(project)).version, "1.0.0");
   });
 
+  test("two at once end as one: the other finds it done", async () => {
+    await using project = await makeProject();
+    const { folder, url } = repository(pluginFiles("notes"));
+    await install(project, url);
+    commit(folder, pluginFiles("notes", "", "1.1.0"));
+    const reports = await Promise.all([update(project), update(project)]);
+    assert.deepEqual(
+      reports.map(({ failed }) => failed),
+      [[], []],
+    );
+    assert.deepEqual(reports.map(({ updated, current }) => [updated.length, current.length]).sort(), [
+      [0, 1],
+      [1, 0],
+    ]);
+    assert.equal((await entryOf(project)).version, "1.1.0");
+  });
+
   test("report one that can't be asked about, and go on with the others", async () => {
     await using project = await makeProject();
     const gone = repository(pluginFiles("gone"));
