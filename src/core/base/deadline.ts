@@ -40,3 +40,8 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.addEventListener("abort", onAbort, { once: true });
   return promise;
 }
+
+/** What is left of a time that began then (`performance.now()`), in whole ms; at least one. */
+export function timeLeft(timeoutMs: number, startedAt: number): number {
+  return Math.max(1, Math.ceil(timeoutMs - (performance.now() - startedAt)));
+}

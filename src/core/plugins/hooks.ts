@@ -3,11 +3,10 @@ import { Type, type Static } from "typebox";
 import { Value } from "typebox/value";
 import type { GuestRequest, HookName } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
-import { withDeadline } from "../base/deadline.ts";
+import { timeLeft, withDeadline } from "../base/deadline.ts";
 import { asXcoreError, messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import type { CallOptions, PluginResponse } from "../sandbox/sandbox.ts";
-import { timeLeft } from "./repeat.ts";
 
 /** A living revision that has hooks. */
 export interface Hooking {

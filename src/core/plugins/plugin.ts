@@ -1,22 +1,19 @@
 // One plugin's life: its state, its living revision, and how one revision follows another without a gap.
 import type { GuestDescription, GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
-import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
 import type { Slots } from "../base/slots.ts";
-import { wasNotBegun } from "../sandbox/end-reasons.ts";
 import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
-import { assertOffered, type ActionOptions } from "./action-calls.ts";
+import type { ActionOptions } from "./action-calls.ts";
+import { answerRequest, runAction } from "./answering.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
 import { inspectedBuild } from "./inspected.ts";
 import { RateLimiter } from "../base/rate-limiter.ts";
-import { notReady } from "./not-ready.ts";
-import { isRepeatable, timeLeft } from "./repeat.ts";
 import { Restarts } from "./restarts.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import { transition } from "./transitions.ts";
@@ -182,52 +179,14 @@ export class Plugin {
     await Promise.allSettled(this.#retiring);
   }
 
-  /**
-   * Answers one HTTP request. What a neighbour's crash cut off is made again: a GET or HEAD, and whatever the plugin had not
-   * begun with.
-   */
+  /** Answers one HTTP request, as `answerRequest` does; `PLUGIN_RATE_LIMIT` when there are more than its limit allows. */
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
-    const revision = this.#current;
     if (this.#limiter?.take() === false) return Promise.reject(this.#tooMany(this.#limiter));
-    if (revision === undefined) return this.#requestWhenReady(request, options);
-    const startedAt = performance.now();
-    return revision.request(request, options).catch((error: unknown) => {
-      // What has been read of a body that streams is gone.
-      if (options.body !== undefined || !isRepeatable(error, request.method)) throw error;
-      return this.#requestWhenReady(request, {
-        ...options,
-        timeoutMs: timeLeft(options.timeoutMs, startedAt),
-      });
-    });
+    return answerRequest(this, request, options);
   }
 
-  async action(name: string, input: Json, given: ActionOptions): Promise<Json> {
-    const { caller, ...options } = given;
-    const revision = this.#current ?? (await this.#ready(options.timeoutMs));
-    assertOffered({ name: this.name, description: revision.sandbox.description }, name, caller);
-    const startedAt = performance.now();
-    const timeoutMs = Math.min(options.timeoutMs, revision.build.limits.timeoutMs);
-    try {
-      return await revision.action(name, input, { ...options, timeoutMs });
-    } catch (error) {
-      if (!wasNotBegun(error)) throw error;
-      return await this.action(name, input, { ...given, timeoutMs: timeLeft(options.timeoutMs, startedAt) });
-    }
-  }
-
-  async #requestWhenReady(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
-    const startedAt = performance.now();
-    const revision = await this.#ready(options.timeoutMs);
-    try {
-      return await revision.request(request, options);
-    } catch (error) {
-      // What has been read of a body that streams is gone.
-      if (options.body !== undefined || !isRepeatable(error, request.method)) throw error;
-      return await this.#requestWhenReady(request, {
-        ...options,
-        timeoutMs: timeLeft(options.timeoutMs, startedAt),
-      });
-    }
+  action(name: string, input: Json, options: ActionOptions): Promise<Json> {
+    return runAction(this, name, input, options);
   }
 
   #tooMany(limiter: RateLimiter): XcoreError {
@@ -236,21 +195,9 @@ export class Plugin {
     });
   }
 
-  /** The living revision, or the one that is being opened right now. */
-  async #ready(timeoutMs: number): Promise<Revision> {
-    if (this.#current === undefined && this.opening !== undefined) {
-      await withDeadline(
-        this.opening.catch(() => undefined),
-        { ms: timeoutMs, code: "PLUGIN_NOT_READY", message: `plugin '${this.name}' is still loading` },
-      );
-    }
-    if (this.#current !== undefined) return this.#current;
-    throw notReady(this.name, this.#state, this.#reason);
-  }
-
   #open(known?: Build): Promise<void> {
-    const open = async (): Promise<void> => {
-      if (!this.#closing.signal.aborted) await this.#openRevision(known);
+    const open = async (endTurn: () => void): Promise<void> => {
+      if (!this.#closing.signal.aborted) await this.#openRevision(endTurn, known);
     };
     this.opening = this.#sources.turns.run(open).finally(() => {
       this.opening = undefined;
@@ -258,14 +205,14 @@ export class Plugin {
     return this.opening;
   }
 
-  async #openRevision(known?: Build): Promise<void> {
+  async #openRevision(endTurn: () => void, known?: Build): Promise<void> {
     const old = this.#current;
     if (old === undefined) this.#to("loading");
     const number = this.#revisions + 1;
     try {
       const build = known ?? (await this.#sources.build(this.#entry));
       await this.#sources.prepare(build);
-      const revision = await this.#mounted(build, number);
+      const revision = await this.#mounted(build, number, endTurn);
       this.#revisions = number;
       this.#current = revision;
       const before = this.#declared;
@@ -288,7 +235,7 @@ export class Plugin {
   }
 
   /** A revision that is open, connected and alive; otherwise nothing of it is left. */
-  async #mounted(built: Build, number: number): Promise<Revision> {
+  async #mounted(built: Build, number: number, onOpened: () => void): Promise<Revision> {
     const inspect = this.#inspected && !built.trusted;
     const build = inspect ? inspectedBuild(built) : built;
     let ended: XcoreError | undefined;
@@ -298,6 +245,7 @@ export class Plugin {
         number,
         group: this.#group(build, inspect),
         inspect,
+        onOpened,
         onEnd: (reason) => {
           ended = reason;
           this.#ended(number, reason);

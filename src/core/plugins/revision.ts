@@ -16,15 +16,16 @@ import type {
   SandboxPool,
 } from "../sandbox/sandbox.ts";
 import type { EventOrigin, EventsService } from "../services/events/events.ts";
-import { matchesAny } from "../services/events/pattern.ts";
 import { eventJob } from "../services/jobs/event-job.ts";
 import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
 import type { PluginIdentity } from "../services/service.ts";
 import type { Build } from "./build.ts";
+import { checkDeclarations } from "./declarations.ts";
 import { eventJobs, keptEvent } from "./durable-events.ts";
 import type { Hooking, Hooks } from "./hooks.ts";
 import { inspectableCode } from "./inspected.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
+import { InFlight } from "./in-flight.ts";
 import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
 import { TenantSandboxes, type TenantSandboxesOptions } from "./tenant-sandboxes.ts";
 
@@ -54,6 +55,8 @@ export interface OpenRevision {
   group: string;
   /** It is open to a debugger. Default false. */
   inspect?: boolean;
+  /** The isolate is there; what follows is the plugin's own start, as long as it takes. */
+  onOpened?(): void;
   onEnd(reason: XcoreError): void;
 }
 
@@ -65,8 +68,7 @@ export class Revision {
   readonly #grants: Grants;
   readonly #sources: RevisionSources;
   readonly #mounts = new AsyncDisposableStack();
-  #inFlight = 0;
-  #idle: (() => void) | undefined;
+  readonly #calls = new InFlight();
 
   private constructor(options: OpenRevision, sandbox: Sandbox, grants: Grants, sources: RevisionSources) {
     this.number = options.number;
@@ -114,6 +116,7 @@ export class Revision {
       onEnd: options.onEnd,
     };
     const own = await sources.sandboxes.open(opened);
+    options.onOpened?.();
     const { onEnd } = options;
     const open: TenantSandboxesOptions["open"] = (more) => sources.sandboxes.open({ ...opened, ...more });
     const sandbox =
@@ -122,7 +125,7 @@ export class Revision {
         : own;
     undo.defer(() => sandbox.close());
     const revision = new Revision(options, sandbox, grants, sources);
-    revision.#checkDeclarations(identity);
+    checkDeclarations(identity, sandbox.description, { hooks: build.hooks, jobs: () => sources.jobs() });
     await revision.#start();
     undo.move();
     return revision;
@@ -141,7 +144,8 @@ export class Revision {
       const hooking: Hooking = {
         plugin: name,
         names: description.hooks,
-        call: (hook, payload, options) => this.#track(this.sandbox.call("hook", hook, payload, options)),
+        call: (hook, payload, options) =>
+          this.#calls.track(this.sandbox.call("hook", hook, payload, options)),
       };
       this.#mounts.defer(this.#sources.hooks.bind(hooking));
     }
@@ -162,8 +166,7 @@ export class Revision {
   /** One HTTP request; counted, so that a drain waits for it. */
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const answer = this.sandbox.request(request, options);
-    this.#inFlight += 1;
-    const landed = (): void => this.#landed();
+    const landed = this.#calls.enter();
     answer.then(({ stream, socket }) => {
       const over = (stream ?? socket)?.over;
       return over === undefined ? landed() : void over.then(landed);
@@ -186,7 +189,7 @@ export class Revision {
   }
 
   action(name: string, input: Json, options: CallOptions): Promise<Json> {
-    return this.#track(this.sandbox.call("action", name, input, options));
+    return this.#calls.track(this.sandbox.call("action", name, input, options));
   }
 
   /** Takes subscriptions and jobs away, unless a newer revision has bound them; calls under way go on. */
@@ -222,26 +225,12 @@ export class Revision {
     await this.#grants[Symbol.asyncDispose]();
   }
 
-  #track<T>(call: Promise<T>): Promise<T> {
-    this.#inFlight += 1;
-    const landed = (): void => this.#landed();
-    call.then(landed, landed);
-    return call;
-  }
-
-  #landed(): void {
-    this.#inFlight -= 1;
-    if (this.#inFlight === 0) this.#idle?.();
-  }
-
   async #drained(): Promise<void> {
-    if (this.#inFlight === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#idle = resolve;
-    await withDeadline(promise, {
+    if (this.#calls.count === 0) return;
+    await withDeadline(this.#calls.idle(), {
       ms: this.#sources.drainMs,
       code: "PLUGIN_TIMEOUT",
-      message: `plugin '${this.build.manifest.name}': ${this.#inFlight} calls did not finish while draining`,
+      message: `plugin '${this.build.manifest.name}': ${this.#calls.count} calls did not finish while draining`,
     }).catch((error: unknown) => {
       this.#sources.logger.warn({ plugin: this.build.manifest.name }, messageOf(error));
     });
@@ -261,37 +250,8 @@ export class Revision {
     }
   }
 
-  #checkDeclarations(identity: PluginIdentity): void {
-    const { jobs, events, publishes, hooks } = this.sandbox.description;
-    if (hooks !== undefined && !this.build.hooks) {
-      throw new XcoreError(
-        "PLUGIN_DEFINITION",
-        `plugin '${identity.name}' has hooks, which only a trusted plugin may have`,
-        { hint: `Trust it, and say hooks: true under plugins.${identity.name}.trust in integration.yaml.` },
-      );
-    }
-    const undeclared = (permission: string, what: string): XcoreError =>
-      new XcoreError(
-        "PERMISSION_UNDECLARED",
-        `plugin '${identity.name}' ${what}, but plugin.yaml does not ask for '${permission}'`,
-        {
-          hint: `Add it to permissions in plugin.yaml and run xcore plugin approve ${identity.name}.`,
-        },
-      );
-    if (Object.keys(jobs).length > 0) {
-      if (!identity.permissions.jobs) throw undeclared("jobs", "defines jobs");
-      this.#sources.jobs().validate(identity.name, jobs);
-    }
-    const foreign = events.find((pattern) => !matchesAny(identity.permissions.events.subscribe, pattern));
-    if (foreign !== undefined) throw undeclared("events.subscribe", `handles the event '${foreign}'`);
-    const published = Object.keys(publishes).find(
-      (name) => !matchesAny(identity.permissions.events.publish, name),
-    );
-    if (published !== undefined) throw undeclared("events.publish", `publishes '${published}'`);
-  }
-
   #event(event: EventDelivery, options: CallOptions): Promise<Json> {
-    return this.#track(this.sandbox.call("event", event.name, { ...event }, options));
+    return this.#calls.track(this.sandbox.call("event", event.name, { ...event }, options));
   }
 
   async #runJob(job: ClaimedRun, signal: AbortSignal): Promise<Json> {
@@ -310,6 +270,6 @@ export class Revision {
     }
     const payload: Json = { id: job.id, name: job.name, data: job.data, attempt: job.attempt, key: job.key };
     const options = { timeoutMs: jobTimeoutMs, signal, origin };
-    return this.#track(this.sandbox.call("job", job.name, payload, options));
+    return this.#calls.track(this.sandbox.call("job", job.name, payload, options));
   }
 }
