@@ -6,9 +6,11 @@ import type { Suffered } from "./faulted-server.ts";
 export interface Expected {
   /** Whether /readyz has to say 503 while the fault lasts. Default true. */
   unready?: boolean;
+  /** Whether it is the cache that is in trouble: then the requests that use it are held to their time. Default false. */
+  cache?: boolean;
 }
 
-export function assertSurvived(seen: Suffered, { unready = true }: Expected = {}): void {
+export function assertSurvived(seen: Suffered, { unready = true, cache = false }: Expected = {}): void {
   assert.equal(seen.notAlive, 0, "/livez said something other than 200");
   assert.deepEqual(seen.unhandled, []);
   assert.ok(seen.written > 0 && seen.enqueued > 0, "nothing was written at all");
@@ -20,6 +22,8 @@ export function assertSurvived(seen: Suffered, { unready = true }: Expected = {}
   assert.ok((seen.unreadyAfterMs ?? 0) < 4_000, `/readyz said 503 after ${seen.unreadyAfterMs} ms`);
   assert.ok(seen.readyAfterMs < 12_000, `/readyz said 200 after ${seen.readyAfterMs} ms`);
   assert.ok(seen.writesAfterMs < 15_000, `the first write came ${seen.writesAfterMs} ms after the fault`);
-  assert.ok(seen.slowestCachedMs < 900 + seen.slowestLivezMs, `the cache took ${seen.slowestCachedMs} ms`);
+  // Unguarded, each call would take a second at least, and a request makes two.
+  if (cache)
+    assert.ok(seen.slowestCachedMs < 1500 + seen.slowestLivezMs, `the cache took ${seen.slowestCachedMs} ms`);
   assert.ok(seen.grownMb < 40, `the heap has grown by ${seen.grownMb} MB`);
 }
