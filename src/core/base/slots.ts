@@ -8,10 +8,11 @@ export class Slots {
     this.#free = count;
   }
 
-  async run<T>(job: () => Promise<T>): Promise<T> {
+  /** The turn ends with the job, or when the job says so. */
+  async run<T>(job: (end: () => void) => Promise<T>): Promise<T> {
     const end = await this.take();
     try {
-      return await job();
+      return await job(end);
     } finally {
       end();
     }

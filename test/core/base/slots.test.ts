@@ -30,3 +30,17 @@ test("a turn that is ended twice is given on once", async () => {
   await turnOfTheLoop();
   assert.equal(begun, 1);
 });
+
+test("a job gives its turn on when it says so, and when it fails", async () => {
+  const slots = new Slots(1);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const long = slots.run(async (end) => {
+    end();
+    await promise;
+    return "long";
+  });
+  await assert.rejects(slots.run(() => Promise.reject(new Error("failed"))));
+  assert.equal(await slots.run(() => Promise.resolve("next")), "next");
+  resolve();
+  assert.equal(await long, "long");
+});
