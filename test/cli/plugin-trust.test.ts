@@ -1,12 +1,13 @@
 // From a key to a plugin that is published, found, installed, verified and looked through: the built command line all the way.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { appendFileSync, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pluginFiles, write } from "../core/plugins/installer/workspace.ts";
-import { xcore, type Ended } from "./support/run.ts";
+import { start, xcore, type Ended } from "./support/run.ts";
 
 describe("signed plugins and registries", () => {
   let root: string;
@@ -99,6 +100,34 @@ policy: { signatures: { require: all, signers: { our-team: "${publicKey}" } } }
     assert.equal(json(sarif)["version"], "2.1.0");
     assert.equal((await inShop("sync")).code, 0);
     assert.equal((await inShop("verify")).code, 0);
+  });
+
+  test("a server does not load what is signed by nobody that is trusted now, and says so", async () => {
+    const yaml = readFileSync(join(shop, "integration.yaml"), "utf8");
+    const other = await run(root, "key", "new", join(root, "other.key"));
+    write(shop, {
+      "integration.yaml": `${yaml.replace(/our-team: "[^"]*"/, `them: "${other.stdout.trim()}"`)}server: { port: 0 }\n`,
+    });
+    const server = start(["serve"], { cwd: shop });
+    server.stdout.resume();
+    try {
+      let said = "";
+      for await (const text of server.stderr.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
+        said += String(text);
+        if (/is ready at/.test(said)) break;
+      }
+      server.stderr.resume();
+      const [mail] = json(await inShop("list", "--json"))["plugins"] as {
+        state: string;
+        reason: { code: string; message: string };
+      }[];
+      assert.deepEqual([mail?.state, mail?.reason.code], ["failed", "SIGNER_UNKNOWN"]);
+      assert.match(mail?.reason.message ?? "", /none of the trusted signers \(them\)/);
+    } finally {
+      server.kill("SIGTERM");
+      await once(server, "close");
+      write(shop, { "integration.yaml": yaml });
+    }
   });
 
   test("a plugin that is not signed is refused with 77 and what to do", async () => {
