@@ -74,6 +74,8 @@ export async function diffPlugin(options: DiffOptions): Promise<PluginDiff | und
     const { findings } = seen;
     if (findings === undefined) throw examined;
     const failed = examined instanceof XcoreError;
+    if (!failed && to === undefined && examined.prepared.listing.integrity === entry.integrity)
+      return undefined;
     const actions = failed ? [] : brokenActions(examined.before, examined.after, known);
     return {
       name,

@@ -1,5 +1,6 @@
 // Updates: what is newer, what it brings, what is refused, and the way back. Real repositories and registries.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { readMigrations } from "../../../../src/core/plugin-schemas.ts";
@@ -145,6 +146,38 @@ describe("updates", () => {
     assert.equal((await update(project, { env })).updated[0]?.to, "1.4.0");
     assert.equal((await entryOf(project)).source.type, "npm");
     assert.equal((await update(project, { env, names: ["notes"], to: "2.0.0" })).updated[0]?.to, "2.0.0");
+  });
+
+  test("take a folder as it is now, and an archive only by its name", async () => {
+    await using project = await makeProject();
+    const { config } = project;
+    write(project.place("notes"), pluginFiles("notes"));
+    await install(project, "../notes");
+    assert.deepEqual((await update(project)).current, ["notes"]);
+    assert.equal(await diffPlugin({ config, name: "notes", readMigrations, trial }), undefined);
+    write(project.place("notes"), pluginFiles("notes", "", "1.1.0"));
+    assert.equal((await diffPlugin({ config, name: "notes", readMigrations, trial }))?.to, "1.1.0");
+    assert.equal((await update(project)).updated[0]?.to, "1.1.0");
+    assert.equal(isOutdated((await outdatedPlugins({ config, names: [] }))[0] ?? assert.fail()), false);
+
+    for (const version of ["1.0.0", "1.1.0"]) {
+      write(project.place(`packed-${version}`), pluginFiles("packed", "", version));
+      execFileSync("tar", [
+        "-czf",
+        project.place(`packed-${version}.tgz`),
+        "-C",
+        project.place(`packed-${version}`),
+        ".",
+      ]);
+    }
+    await install(project, "../packed-1.0.0.tgz");
+    assert.deepEqual((await update(project, { names: ["packed"] })).current, ["packed"]);
+    const to = project.place("packed-1.1.0.tgz");
+    assert.equal((await update(project, { names: ["packed"], to })).updated[0]?.to, "1.1.0");
+    assert.equal(
+      (await update(project, { names: ["packed"], to: project.place("notes") })).failed[0]?.code,
+      "USAGE",
+    );
   });
 
   test("pass over what is pinned", async () => {
