@@ -14,6 +14,7 @@ import { readConfig } from "../../../../src/core/config/read.ts";
 import { addPlugin, type Installed } from "../../../../src/core/plugins/installer/add.ts";
 import { outdatedPlugins } from "../../../../src/core/plugins/installer/outdated.ts";
 import { syncPlugins } from "../../../../src/core/plugins/installer/sync.ts";
+import { updatePlugins } from "../../../../src/core/plugins/installer/update.ts";
 import { readLock } from "../../../../src/core/plugins/lock.ts";
 import { publishPlugin, type Published } from "../../../../src/core/plugins/registries/publish.ts";
 import { openIndex, sealIndex } from "../../../../src/core/plugins/registries/registry-index.ts";
@@ -164,6 +165,30 @@ describe("a registry", () => {
     assert.deepEqual(requests, ["/plugins/packs/mail/mail-1.2.0.tgz"]);
     const [outdated] = await outdatedPlugins({ config, names: [] });
     assert.deepEqual([outdated?.current, outdated?.wanted, outdated?.latest], ["1.2.0", null, "2.0.0"]);
+  });
+
+  test("leads an update to the newest version of the range, and no further by itself", async () => {
+    const place = newFolder();
+    await publish(place, "mail", "1.0.0");
+    await using project = await makeProject();
+    const config = await reconfigured(project, registries(place));
+    await add(config, "mail@^1");
+    for (const version of ["1.1.0", "1.2.0", "2.0.0"]) await publish(place, "mail", version);
+    const report = await updatePlugins({
+      config,
+      names: [],
+      consent: async () => true,
+      breakDependants: false,
+      readMigrations: async () => [],
+      trial,
+    });
+    assert.deepEqual(
+      report.updated.map(({ from, to }) => [from, to]),
+      [["1.0.0", "1.2.0"]],
+    );
+    const { plugins, seen } = await readLock(project.folder);
+    assert.partialDeepStrictEqual(plugins["mail"]?.source, { release: "1.2.0", range: "^1", serial: 4 });
+    assert.equal(seen?.["mail"]?.version, "1.2.0");
   });
 
   test("in a folder or a git repository is used the same way", async () => {
