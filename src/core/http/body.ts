@@ -11,14 +11,14 @@ export interface WholeBody {
   encoding: BodyEncoding;
 }
 
-const empty: WholeBody = { text: "", encoding: "utf8" };
+export const noBody: WholeBody = { text: "", encoding: "utf8" };
 
 /** Bodies up to this size go whole. */
 const smallBytes = 64 * 1024;
 
 /** Reads to the end. `PAYLOAD_TOO_LARGE` as soon as it is known; `CALL_CANCELLED` when the client goes. */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<WholeBody> | WholeBody {
-  return checkLength(request, maxBytes) === "none" ? empty : collect(request, maxBytes);
+  return checkLength(request, maxBytes) === "none" ? noBody : collect(request, maxBytes);
 }
 
 /** The whole of a small body; of another one what comes as it comes. Fails as `readBody` does, before it is open. */
@@ -28,7 +28,7 @@ export function openBody(
 ): Promise<WholeBody | IncomingBody> | WholeBody | IncomingBody {
   switch (checkLength(request, maxBytes)) {
     case "none":
-      return empty;
+      return noBody;
     case "small":
       return collect(request, maxBytes);
     case "large":

@@ -1,5 +1,5 @@
 // From an HTTP request under /app/<plugin>/ into the plugin, and its answer back to the client.
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { GuestRequest } from "../../wire/guest-calls.ts";
 import { CancelOnce } from "../base/cancel.ts";
 import type { XcoreError } from "../base/error.ts";
@@ -7,25 +7,20 @@ import type { CallOrigin } from "../base/origin.ts";
 import type { Plugin } from "../plugins/plugin.ts";
 import type { PluginResponse, RequestOptions } from "../plugins/exchange.ts";
 import type { Hooks } from "../plugins/hooks.ts";
-import { openBody, type WholeBody } from "./body.ts";
+import { noBody, openBody, type WholeBody } from "./body.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { innerPath } from "./mount.ts";
 import { UpgradeResponse } from "./upgrade-response.ts";
 import { revalidated } from "./revalidate.ts";
-import { writeResponse } from "./write-response.ts";
+import { writeResponse, type Recipient } from "./write-response.ts";
 
 const startingTimeoutMs = 5000;
 
-export interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-  requestId: string;
-  maxBodyBytes: number;
+export interface Exchange extends Recipient {
+  readonly maxBodyBytes: number;
   /** What its host calls are made for. */
-  origin: CallOrigin;
-  hooks: Hooks;
-  /** The head of an answer whose body is streamed has been written. */
-  onHead(): void;
+  readonly origin: CallOrigin;
+  readonly hooks: Hooks;
 }
 
 /** Runs the request in the plugin and writes the answer. Rejects before anything is written, or when a stream was cut off. */
@@ -41,15 +36,8 @@ function answer(plugin: Plugin, exchange: Exchange, body: WholeBody | IncomingBo
   response.once("close", () => gone.cancel());
   if (body instanceof IncomingBody) return answerStreamed(plugin, exchange, { body, gone });
   if (response instanceof UpgradeResponse) return answerUpgrade(plugin, exchange, { response, gone });
-  const method = request.method ?? "GET";
   return ask(plugin, exchange, {
-    request: {
-      method,
-      url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
-      headers: request.rawHeaders,
-      body: body.text,
-      encoding: body.encoding,
-    },
+    request: guestRequest(request, body),
     options: { timeoutMs: timeoutOf(plugin), signal: gone, origin: exchange.origin },
   }).then((guest) => write(exchange, guest));
 }
@@ -76,19 +64,13 @@ async function answerUpgrade(
   exchange: Exchange,
   { response, gone }: { response: UpgradeResponse; gone: CancelOnce },
 ): Promise<void> {
-  const { request, requestId, onHead, origin } = exchange;
+  const { request, origin } = exchange;
   const guest = await ask(plugin, exchange, {
-    request: {
-      method: request.method ?? "GET",
-      url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
-      headers: request.rawHeaders,
-      body: "",
-      encoding: "utf8",
-    },
+    request: guestRequest(request, noBody),
     options: { timeoutMs: timeoutOf(plugin), signal: gone, origin, upgrade: true },
   });
   if (guest.socket === undefined) await write(exchange, guest);
-  else await response.connect(guest.socket, { requestId, headers: guest.headers, onHead });
+  else await response.connect(guest.socket, guest.headers, exchange);
 }
 
 async function answerStreamed(
@@ -106,14 +88,7 @@ async function answerStreamed(
   });
   try {
     const guest = await ask(plugin, exchange, {
-      request: {
-        method: request.method ?? "GET",
-        url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
-        headers: request.rawHeaders,
-        body: "",
-        encoding: "latin1",
-        streamed: true,
-      },
+      request: { ...guestRequest(request, streamedBody), streamed: true },
       options: { timeoutMs: timeoutOf(plugin), signal: gone, body, origin: exchange.origin },
     });
     await write(exchange, guest);
@@ -124,15 +99,20 @@ async function answerStreamed(
   }
 }
 
-function write(
-  { request, response, requestId, onHead }: Exchange,
-  guest: PluginResponse,
-): Promise<void> | undefined {
-  return writeResponse(response, revalidated(request, guest), {
-    requestId,
-    head: request.method === "HEAD",
-    onHead,
-  });
+function write(exchange: Exchange, guest: PluginResponse): Promise<void> | undefined {
+  return writeResponse(exchange, revalidated(exchange.request, guest));
+}
+
+const streamedBody: WholeBody = { text: "", encoding: "latin1" };
+
+function guestRequest(request: IncomingMessage, body: WholeBody): GuestRequest {
+  return {
+    method: request.method ?? "GET",
+    url: `http://${hostOf(request)}${innerPath(request.url ?? "/")}`,
+    headers: request.rawHeaders,
+    body: body.text,
+    encoding: body.encoding,
+  };
 }
 
 function timeoutOf(plugin: Plugin): number {

@@ -5,9 +5,10 @@ import type { Logger } from "../base/log.ts";
 import type { CallOrigin } from "../base/origin.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Plugin } from "../plugins/plugin.ts";
+import type { Hooks } from "../plugins/hooks.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import type { Tenant } from "../services/tenants/tenant.ts";
-import { dispatch } from "./dispatch.ts";
+import { dispatch, type Exchange } from "./dispatch.ts";
 import { statusOf, writeFailure } from "./failure.ts";
 import { pluginAt } from "./mount.ts";
 import type { TenantOfRequest } from "./tenant-of-request.ts";
@@ -30,99 +31,115 @@ const noOrigin: CallOrigin = {};
 export function pluginRequests(
   options: PluginRequestOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const { plugins, exposeFaults, maxBodyBytes, tenantOf } = options;
-  return (request, response) => {
-    const startedAt = performance.now();
-    const requestId = options.nextRequestId();
-    let plugin: Plugin | undefined;
-    let tenant: Tenant | undefined;
-    let headAt: number | undefined;
-    let isBarred = false;
-    const onHead = (): void => {
-      headAt = performance.now();
-      if (isBarred) request.socket.destroy();
-    };
-    const failed = (error: unknown): void => {
-      const fault = asXcoreError(error);
-      writeFailure(response, fault, { requestId, exposeFaults });
-      note({ plugin, tenant, request, response, requestId, startedAt, headAt, fault }, options);
-    };
-    const run = (origin: CallOrigin): Promise<void> => {
-      plugin = pluginAt(request.url ?? "/", plugins, tenant);
-      const { hooks } = plugins;
-      return dispatch(plugin, { request, response, requestId, maxBodyBytes, origin, hooks, onHead });
-    };
-    const runFor = async (found: Tenant): Promise<void> => {
-      tenant = found;
-      tenant.admit();
-      // What has begun to answer may go on for hours: a stream, a socket.
-      const release = tenant.whenBarred(() => {
-        isBarred = true;
-        if (response.headersSent) request.socket.destroy();
-      });
-      try {
-        await run({ tenant });
-      } finally {
-        release();
-      }
-    };
-    const start = (): Promise<void> => {
-      const found = tenantOf?.(request);
-      if (found === undefined) return run(noOrigin);
-      if (!(found instanceof Promise)) return runFor(found);
-      return found.then((known) => {
-        // Its body would never come to an end.
-        if (request.socket.destroyed)
-          throw new XcoreError("CALL_CANCELLED", "the client closed the connection");
-        return runFor(known);
-      });
-    };
+  return (request, response) => new PluginRequest(request, response, options).answer();
+}
+
+class PluginRequest implements Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  origin = noOrigin;
+  readonly #options: PluginRequestOptions;
+  readonly #startedAt = performance.now();
+  #plugin: Plugin | undefined;
+  #tenant: Tenant | undefined;
+  /** When the head of a stream was written: until then the client waited for the plugin. */
+  #headAt: number | undefined;
+  #isBarred = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: PluginRequestOptions) {
+    this.request = request;
+    this.response = response;
+    this.requestId = options.nextRequestId();
+    this.#options = options;
+  }
+
+  get maxBodyBytes(): number {
+    return this.#options.maxBodyBytes;
+  }
+
+  get hooks(): Hooks {
+    return this.#options.plugins.hooks;
+  }
+
+  answer(): void {
     try {
-      start().then(
-        () =>
-          note(
-            { plugin, tenant, request, response, requestId, startedAt, headAt, fault: undefined },
-            options,
-          ),
-        failed,
+      this.#start().then(
+        () => this.#note(undefined),
+        (error: unknown) => this.#fail(error),
       );
     } catch (error) {
-      failed(error);
+      this.#fail(error);
     }
-  };
-}
+  }
 
-interface Noted {
-  plugin: Plugin | undefined;
-  tenant: Tenant | undefined;
-  request: IncomingMessage;
-  response: ServerResponse;
-  requestId: string;
-  startedAt: number;
-  /** When the head of a stream was written: until then the client waited for the plugin. */
-  headAt: number | undefined;
-  fault: XcoreError | undefined;
-}
+  onHead(): void {
+    this.#headAt = performance.now();
+    if (this.#isBarred) this.request.socket.destroy();
+  }
 
-function note(noted: Noted, { meter, logger }: PluginRequestOptions): void {
-  const { plugin, tenant, request, response, requestId, startedAt, headAt, fault } = noted;
-  const ms = performance.now() - startedAt;
-  const waitedMs = headAt === undefined ? ms : headAt - startedAt;
-  const failed = response.statusCode >= 500 || (fault !== undefined && statusOf(fault) >= 500);
-  meter.record(waitedMs, failed);
-  plugin?.meter.record(waitedMs, failed);
-  tenant?.meter.record(waitedMs, failed);
-  const line = {
-    id: requestId,
-    plugin: plugin?.name,
-    tenant: tenant?.id,
-    method: request.method,
-    url: request.url,
-    status: response.statusCode,
-    ms: Math.round(ms * 100) / 100,
-  };
-  if (fault === undefined) logger.info(line, "request");
-  else logger[levelOf(fault)]({ ...line, code: fault.code, ...fault.details }, fault.message);
+  #start(): Promise<void> {
+    const tenant = this.#options.tenantOf?.(this.request);
+    if (tenant === undefined) return this.#run();
+    if (!(tenant instanceof Promise)) return this.#runFor(tenant);
+    return tenant.then((known) => {
+      // Its body would never come to an end.
+      if (this.request.socket.destroyed) {
+        throw new XcoreError("CALL_CANCELLED", "the client closed the connection");
+      }
+      return this.#runFor(known);
+    });
+  }
+
+  async #runFor(tenant: Tenant): Promise<void> {
+    this.#tenant = tenant;
+    this.origin = { tenant };
+    tenant.admit();
+    // What has begun to answer may go on for hours: a stream, a socket.
+    const release = tenant.whenBarred(() => {
+      this.#isBarred = true;
+      if (this.response.headersSent) this.request.socket.destroy();
+    });
+    try {
+      await this.#run();
+    } finally {
+      release();
+    }
+  }
+
+  #run(): Promise<void> {
+    this.#plugin = pluginAt(this.request.url ?? "/", this.#options.plugins, this.#tenant);
+    return dispatch(this.#plugin, this);
+  }
+
+  #fail(error: unknown): void {
+    const fault = asXcoreError(error);
+    const { exposeFaults } = this.#options;
+    writeFailure(this.response, fault, { requestId: this.requestId, exposeFaults });
+    this.#note(fault);
+  }
+
+  #note(fault: XcoreError | undefined): void {
+    const { meter, logger } = this.#options;
+    const { statusCode } = this.response;
+    const ms = performance.now() - this.#startedAt;
+    const waitedMs = this.#headAt === undefined ? ms : this.#headAt - this.#startedAt;
+    const failed = statusCode >= 500 || (fault !== undefined && statusOf(fault) >= 500);
+    meter.record(waitedMs, failed);
+    this.#plugin?.meter.record(waitedMs, failed);
+    this.#tenant?.meter.record(waitedMs, failed);
+    const line = {
+      id: this.requestId,
+      plugin: this.#plugin?.name,
+      tenant: this.#tenant?.id,
+      method: this.request.method,
+      url: this.request.url,
+      status: statusCode,
+      ms: Math.round(ms * 100) / 100,
+    };
+    if (fault === undefined) logger.info(line, "request");
+    else logger[levelOf(fault)]({ ...line, code: fault.code, ...fault.details }, fault.message);
+  }
 }
 
 /** A plugin that is known to be down has been logged when it went down. */

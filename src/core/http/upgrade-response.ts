@@ -15,10 +15,9 @@ export interface Upgrade {
   maxMessageBytes: number;
 }
 
-export interface ConnectOptions {
-  requestId: string;
-  /** Of the plugin's answer, flat. */
-  headers: readonly string[];
+/** Whom the handshake is made for. */
+export interface Caller {
+  readonly requestId: string;
   /** The handshake has been answered. */
   onHead(): void;
 }
@@ -36,11 +35,11 @@ export class UpgradeResponse extends ServerResponse {
     this.once("finish", () => upgrade.socket.end());
   }
 
-  /** Makes the handshake and lets the two ends talk. Settled when the conversation is over; rejects with what cut it off. */
-  async connect(channel: SocketChannel, options: ConnectOptions): Promise<void> {
+  /** `headers`: of the plugin's answer, flat. Makes the handshake and lets the two ends talk. Settled when the conversation is over; rejects with what cut it off. */
+  async connect(channel: SocketChannel, headers: readonly string[], caller: Caller): Promise<void> {
     const { request, socket, head, maxMessageBytes } = this.#upgrade;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { protocol, lines } = handshakeHeaders(channel, options);
+    const { protocol, lines } = handshakeHeaders(channel, headers, caller.requestId);
     const { WebSocketServer } = await import("ws");
     const lost = (): void => {
       channel.closed(1006, "");
@@ -69,7 +68,7 @@ export class UpgradeResponse extends ServerResponse {
       // From now on the client tells, and tells more.
       socket.off("close", lost);
       client.once("close", () => resolve());
-      options.onHead();
+      caller.onHead();
       talk(client, channel, reject);
     });
     await promise;
@@ -113,7 +112,8 @@ function talk(client: WebSocket, channel: SocketChannel, reject: (fault: XcoreEr
 
 function handshakeHeaders(
   channel: SocketChannel,
-  { headers, requestId }: ConnectOptions,
+  headers: readonly string[],
+  requestId: string,
 ): { protocol: string | undefined; lines: string[] } {
   let protocol: string | undefined;
   const lines = [`x-request-id: ${requestId}`];

@@ -1,32 +1,31 @@
 // A plugin's answer as HTTP: whole ones in one piece, streams as fast as the client reads.
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { XcoreError } from "../base/error.ts";
 import type { PluginResponse, ResponseStream } from "../plugins/exchange.ts";
 import { isOwnHeader } from "./own-header.ts";
 
-export interface WriteOptions {
-  requestId: string;
-  /** It answers HEAD: no body is written. */
-  head: boolean;
-  /** The head of a stream has been written. */
+export interface Recipient {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** The head of an answer whose body is streamed has been written. */
   onHead(): void;
 }
 
 /** A promise for a stream: it rejects when that is cut off. */
-export function writeResponse(
-  response: ServerResponse,
-  guest: PluginResponse,
-  options: WriteOptions,
-): Promise<void> | undefined {
+export function writeResponse(recipient: Recipient, guest: PluginResponse): Promise<void> | undefined {
+  const { request, response, requestId } = recipient;
+  // No body is written.
+  const isHead = request.method === "HEAD";
   const { body, encoding, status, stream } = guest;
-  const headers = ["x-request-id", options.requestId];
+  const headers = ["x-request-id", requestId];
   for (let at = 0; at + 1 < guest.headers.length; at += 2) {
     const name = guest.headers[at] ?? "";
     if (!isOwnHeader(name)) headers.push(name, guest.headers[at + 1] ?? "");
   }
   const empty = status === 204 || status === 304;
   const length = stream === undefined ? Buffer.byteLength(body, encoding) : announcedLength(guest.headers);
-  if (length !== undefined && !empty && !(stream === undefined && options.head && body === "")) {
+  if (length !== undefined && !empty && !(stream === undefined && isHead && body === "")) {
     headers.push("content-length", String(length));
   }
   try {
@@ -39,13 +38,13 @@ export function writeResponse(
       { cause: error },
     );
   }
-  if (stream !== undefined && !empty && !options.head) {
-    options.onHead();
+  if (stream !== undefined && !empty && !isHead) {
+    recipient.onHead();
     return writeStream(response, stream, length);
   }
   stream?.cancel();
   // As a string: then Node sends head and body in one piece.
-  if (empty || options.head) response.end();
+  if (empty || isHead) response.end();
   else response.end(body, encoding);
   return undefined;
 }
