@@ -98,8 +98,7 @@ ${plugin(`() => [eval("1"), new Function("return 1"), (() => 0).constructor("ret
     "",
     {
       "node_modules/dyn/package.json": '{ "main": "index.js" }',
-      "node_modules/dyn/index.js":
-        'exports.run = (f, x) => { f.call(x); x.cache; return (0, eval)("1"); };',
+      "node_modules/dyn/index.js": 'exports.run = (f, x) => { f.call(x); x.cache; return (0, eval)("1"); };',
     },
   );
   assert.deepEqual(
