@@ -136,7 +136,7 @@ function changed(name: string, what: string): XcoreError {
     "LOCK_MISMATCH",
     `the source of plugin '${name}' no longer gives what xcore.lock pins: ${what}`,
     {
-      hint: `If you want what is there now: xcore plugin rm ${name} --data keep, then add it again. A plugin with npm packages needs a package-lock.json to stay the same.`,
+      hint: `If you want what is there now: xcore plugin rm ${name} --data keep, then add it again.`,
       details: { plugin: name },
     },
   );
