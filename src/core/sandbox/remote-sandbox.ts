@@ -6,7 +6,6 @@ import { maxRecordLength } from "../../wire/protocol.ts";
 import { XcoreError } from "../base/error.ts";
 import { maxCalls, maxQueuedLength } from "./bounds.ts";
 import { badHeaders, breachReason, floodReason } from "./breach-reasons.ts";
-import { checkDescription } from "./description.ts";
 import { guestFailure } from "./guest-failure.ts";
 import { idleCpuReason } from "./end-reasons.ts";
 import { Exchanges, type EndingOf } from "./exchanges.ts";
@@ -17,6 +16,7 @@ import { IdleCpu } from "./idle-cpu.ts";
 import { Inbox } from "./inbox.ts";
 import { InspectionPort } from "./inspection-port.ts";
 import { LogGate } from "./log-gate.ts";
+import { Opening } from "./opening.ts";
 import { busy, newCall, PendingCalls, type NewCall } from "./pending-calls.ts";
 import type {
   CallOptions,
@@ -45,15 +45,12 @@ export interface Line {
 export class RemoteSandbox implements Sandbox {
   readonly options: SandboxOptions;
   readonly inspection: InspectionPort | undefined;
-  /** Settled by the guest's answer to its boot record. */
-  readonly opened: Promise<GuestDescription>;
-  #description: GuestDescription | undefined;
+  readonly #opening = new Opening();
   readonly #line: Line;
   readonly #calls: PendingCalls;
   readonly #desk: HostCallDesk;
   readonly #exchanges: Exchanges;
   readonly #mapper: StackMapper;
-  #opening: { resolve(value: GuestDescription): void; reject(error: XcoreError): void } | undefined;
   #reason: XcoreError | undefined;
   #usedBytes = 0;
   #cpuMs = 0;
@@ -99,15 +96,17 @@ export class RemoteSandbox implements Sandbox {
       send: (record) => this.#send(record),
       onDropped: (id) => this.#desk.abandon(id, false),
     });
-    const { promise, resolve, reject } = Promise.withResolvers<GuestDescription>();
-    promise.catch(() => undefined);
-    this.opened = promise;
-    this.#opening = { resolve, reject };
+  }
+
+  /** Settled by the guest's answer to its boot record. */
+  get opened(): Promise<GuestDescription> {
+    return this.#opening.done;
   }
 
   get description(): GuestDescription {
-    if (this.#description === undefined) throw new Error("the sandbox is not open yet");
-    return this.#description;
+    const { description } = this.#opening;
+    if (description === undefined) throw new Error("the sandbox is not open yet");
+    return description;
   }
 
   /** Why it ended, if it did. */
@@ -116,7 +115,7 @@ export class RemoteSandbox implements Sandbox {
   }
 
   get busy(): boolean {
-    return this.#opening !== undefined || this.#calls.size > 0 || this.#exchanges.moving;
+    return this.#opening.isPending || this.#calls.size > 0 || this.#exchanges.moving;
   }
 
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
@@ -174,10 +173,10 @@ export class RemoteSandbox implements Sandbox {
    */
   end(reason: XcoreError, unbegun?: Promise<number>): void {
     if (this.#reason !== undefined) return;
-    const opened = this.#description !== undefined;
+    const wasOpen = this.#opening.description !== undefined;
     this.#finish(reason, unbegun);
     this.#line.leave();
-    if (opened) this.options.onEnd(reason);
+    if (wasOpen) this.options.onEnd(reason);
   }
 
   /** What the isolate said. */
@@ -287,7 +286,7 @@ export class RemoteSandbox implements Sandbox {
       this.#breach("an error that is none");
       return;
     }
-    const opening = id === 0 && this.#opening !== undefined;
+    const opening = id === 0 && this.#opening.isPending;
     const { redact = (text: string) => text } = this.options;
     const { name, message, stack } = error;
     const told = { ...error, name: redact(name), message: redact(message) };
@@ -301,18 +300,8 @@ export class RemoteSandbox implements Sandbox {
   }
 
   #describe(json: string): void {
-    if (this.#opening === undefined) {
-      this.#breach("it described itself twice");
-      return;
-    }
-    const checked = checkDescription(parseGuestJson(json));
-    if (typeof checked === "string") {
-      this.#breach(checked);
-      return;
-    }
-    this.#description = checked;
-    this.#opening.resolve(checked);
-    this.#opening = undefined;
+    const fault = this.#opening.describe(json);
+    if (fault !== undefined) this.#breach(fault);
   }
 
   #breach(what: string): void {
@@ -321,8 +310,7 @@ export class RemoteSandbox implements Sandbox {
 
   #finish(reason: XcoreError, unbegun?: Promise<number>): void {
     this.#reason = reason;
-    this.#opening?.reject(reason);
-    this.#opening = undefined;
+    this.#opening.fail(reason);
     if (unbegun === undefined) this.#calls.rejectAll(reason);
     else void unbegun.then((count) => this.#calls.rejectAll(reason, this.#sent - count));
     this.#desk.abandonAll();
