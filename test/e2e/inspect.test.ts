@@ -75,6 +75,26 @@ class Debugger implements Disposable {
   }
 }
 
+/** Sets a breakpoint at the line of the bundle that holds the text; gives what is known of the script. */
+async function stopAt(devtools: Debugger, text: string): Promise<Record<string, unknown>> {
+  const url = "plugin:///notes@1.0.0/index.js";
+  await devtools.send("Debugger.enable");
+  const script = await until(
+    () =>
+      devtools.events.find(
+        ({ method, params }) => method === "Debugger.scriptParsed" && params?.["url"] === url,
+      )?.params,
+    (found) => found !== undefined,
+  );
+  const { scriptId = "" } = script ?? {};
+  const { scriptSource } = await devtools.send("Debugger.getScriptSource", { scriptId });
+  const lineNumber = String(scriptSource)
+    .split("\n")
+    .findIndex((line) => line.includes(text));
+  await devtools.send("Debugger.setBreakpointByUrl", { url, lineNumber });
+  return script ?? {};
+}
+
 async function opened(): Promise<TestCore> {
   const workspace = await testWorkspace({
     ...pluginFiles("notes", code, "limits: { timeout: 300ms, cpu: 100ms }\n"),
@@ -115,39 +135,23 @@ describe("a plugin that is inspected", () => {
       assert.equal(listed?.webSocketDebuggerUrl, address.webSocket);
       using devtools = await Debugger.connect(address.webSocket);
       await devtools.send("Runtime.enable");
-      const { context } = (await devtools.event("Runtime.executionContextCreated", 2)) as {
-        context: { id: number };
-      };
+      await devtools.event("Runtime.executionContextCreated", 2);
+      const contexts = devtools.events
+        .filter(({ method }) => method === "Runtime.executionContextCreated")
+        .map(({ params }) => params?.["context"] as { id: number; name: string });
+      const context = contexts.find(({ name }) => name === "<isolated-vm>");
       const evaluated = await devtools.send("Runtime.evaluate", {
         expression: "[typeof Response, 6 * 7].join()",
-        contextId: context.id,
+        contextId: context?.id,
       });
       assert.deepEqual(evaluated["result"], { type: "string", value: "function,42" });
 
-      await devtools.send("Debugger.enable");
-      const script = await until(
-        () =>
-          devtools.events.find(
-            ({ method, params }) =>
-              method === "Debugger.scriptParsed" && params?.["url"] === "plugin:///notes@1.0.0/index.js",
-          )?.params,
-        (found) => found !== undefined,
-      );
+      const script = await stopAt(devtools, "return { sum }");
       const map = JSON.parse(
-        Buffer.from(String(script?.["sourceMapURL"]).split(",")[1] ?? "", "base64").toString(),
+        Buffer.from(String(script["sourceMapURL"]).split(",")[1] ?? "", "base64").toString(),
       ) as { sources: string[]; sourcesContent: (string | null)[] };
       const own = map.sources.indexOf("index.ts");
       assert.match(map.sourcesContent[own] ?? "", /const sum: number/);
-      const { scriptSource } = await devtools.send("Debugger.getScriptSource", {
-        scriptId: script?.["scriptId"],
-      });
-      const lineNumber = String(scriptSource)
-        .split("\n")
-        .findIndex((line) => line.includes("return { sum }"));
-      await devtools.send("Debugger.setBreakpointByUrl", {
-        url: "plugin:///notes@1.0.0/index.js",
-        lineNumber,
-      });
 
       const answer = server.get("/app/notes/add/41");
       const paused = (await devtools.event("Debugger.paused")) as { callFrames: { callFrameId: string }[] };
@@ -183,14 +187,15 @@ describe("a plugin that is inspected", () => {
         webSocket,
       );
       const first = await Debugger.connect(webSocket);
-      await first.send("Debugger.enable");
-      await first.send("Debugger.pause");
-      const answer = server.get("/app/notes/");
+      await stopAt(first, "return { sum }");
+      const answer = server.get("/app/notes/add/1");
       await first.event("Debugger.paused");
       using second = await Debugger.connect(webSocket);
       assert.match(await second.closed, /another debugger/);
       first[Symbol.dispose]();
-      assert.equal(await (await answer).text(), "usual");
+      assert.deepEqual(await (await answer).json(), { sum: 2 });
+      const free = await server.get("/app/notes/add/2");
+      assert.deepEqual(await free.json(), { sum: 3 }, "its breakpoints went with it");
 
       const third = await until(
         async () => {

@@ -70,7 +70,12 @@ function connect(client: WebSocket, plugin: Plugin): void {
     return;
   }
   client.on("message", (message: Buffer) => session.send(message.toString("utf8")));
-  client.on("close", () => session.detach());
+  const { current } = plugin;
+  client.on("close", () => {
+    session.detach();
+    // The next debugger finds a fresh isolate; what this one had stopped goes on in the old one.
+    if (plugin.current === current && plugin.inspected) plugin.load().catch(() => undefined);
+  });
   client.on("error", () => client.terminate());
 }
 

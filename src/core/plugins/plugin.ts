@@ -220,6 +220,8 @@ export class Plugin {
       this.#cpu = new CpuShare();
       this.#reason = undefined;
       this.#limiter = build.limits.rate === undefined ? undefined : new RateLimiter(build.limits.rate);
+      // The old one may have ended meanwhile.
+      if (this.#state === "failed") this.#to("loading");
       if (this.#state !== "ready") this.#to("ready");
       if (old !== undefined) this.#leave(old.unmount().then(() => old.retire({ drain: true })));
       this.#sources.logger.info(
@@ -243,7 +245,7 @@ export class Plugin {
       {
         build,
         number,
-        group: this.#group(build, inspect),
+        group: inspect ? `inspected:${this.name}:${number}` : this.#group(build),
         inspect,
         onOpened,
         onEnd: (reason) => {
@@ -263,8 +265,7 @@ export class Plugin {
     }
   }
 
-  #group(build: Build, inspect: boolean): string {
-    if (inspect) return `inspected:${this.name}`;
+  #group(build: Build): string {
     return this.#evicted ? `own:${this.name}` : this.#sources.group(build);
   }
 

@@ -1,9 +1,10 @@
-// Where a debugger is connected to a sandbox: one at a time, gone when the sandbox is.
+// Where a debugger is connected to a sandbox: one and no other, gone when the sandbox is.
 import type { Inspection, InspectionEvents, InspectionSession } from "./sandbox.ts";
 
 export class InspectionPort implements Inspection {
   readonly #send: (message: string) => void;
   #debugging: InspectionEvents | undefined;
+  #used = false;
   #ended = false;
 
   /** `send`: to the isolate; an empty message says that the debugger has gone. */
@@ -12,7 +13,8 @@ export class InspectionPort implements Inspection {
   }
 
   attach(debugging: InspectionEvents): InspectionSession | undefined {
-    if (this.#debugging !== undefined || this.#ended) return undefined;
+    if (this.#used || this.#ended) return undefined;
+    this.#used = true;
     this.#debugging = debugging;
     return {
       send: (message) => {

@@ -98,9 +98,9 @@ export interface PluginResponse extends GuestResponse {
   socket?: SocketChannel;
 }
 
-/** The way of one debugger at a time to an isolate, in messages of the Chrome DevTools Protocol. */
+/** The way of one debugger to an isolate, in messages of the Chrome DevTools Protocol. The next one wants a fresh sandbox. */
 export interface Inspection {
-  /** Undefined while another debugger is connected. */
+  /** Undefined once a debugger has been there. */
   attach(debugging: InspectionEvents): InspectionSession | undefined;
 }
 

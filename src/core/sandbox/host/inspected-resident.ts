@@ -13,6 +13,7 @@ export interface InspectedResidentEvents extends ResidentEvents {
 // Timers of the guest and what it says late are looked for this often. The wait also keeps the event loop turning, without which
 // isolated-vm does not hear from its threads.
 const lookEveryMs = 10;
+const measureEveryMs = 250;
 
 export class InspectedResident {
   readonly #id: number;
@@ -22,9 +23,9 @@ export class InspectedResident {
   readonly #events: InspectedResidentEvents;
   readonly #look: NodeJS.Timeout;
   readonly #waiting: string[] = [];
-  /** Messages for the session that is being made. */
-  readonly #unheard: string[] = [];
   #session: InspectorSession | undefined;
+  #heap = { usedBytes: 0, totalBytes: 0 };
+  #measuredAt = 0;
   #working = false;
   #ended = false;
 
@@ -43,7 +44,7 @@ export class InspectedResident {
 
   /** Runs the runtime, takes the boot record in and runs the plugin's top level; no debugger can be there yet. */
   boot(order: OpenOrder, runtime: GuestRuntime): void {
-    this.#openSession();
+    this.#session = this.#isolate.openInspector((message) => this.#events.onInspected(message));
     try {
       this.#isolate.installRuntime(runtime, order.bootMs);
       this.#take(this.#isolate.receive(order.boot, order.bootMs));
@@ -66,37 +67,22 @@ export class InspectedResident {
     if (!this.#working && !this.#ended) this.deliver("");
   }
 
+  /** Of the heap what was last known: asking it now could mean waiting for whoever looks at a breakpoint. */
   stats(): StatsLine {
-    // A debugger may hold the isolate: then nothing could be read of it without waiting.
-    const heap = this.#working ? { usedBytes: 0, totalBytes: 0 } : this.#isolate.heap();
-    return [this.#id, heap.usedBytes, heap.totalBytes, this.#isolate.cpuMs];
+    return [this.#id, this.#heap.usedBytes, this.#heap.totalBytes, this.#isolate.cpuMs];
   }
 
-  /** A message of the debugger; an empty one: it has gone, and what it had stopped goes on. */
+  /** A message of the debugger; an empty one: it has gone, and what it had stopped goes on. No other comes to this isolate. */
   inspect(message: string): void {
     if (this.#ended) return;
-    if (message !== "") {
-      if (this.#session === undefined) this.#unheard.push(message);
-      else this.#session.send(message);
-      return;
-    }
-    this.#session?.dispose();
-    this.#session = undefined;
-    this.#unheard.length = 0;
-    if (!this.#working) this.#openSession();
+    if (message !== "") this.#session?.send(message);
+    else this.#session?.dispose();
   }
 
   dispose(): void {
     this.#ended = true;
     clearInterval(this.#look);
-    this.#session?.dispose();
     this.#isolate.dispose();
-  }
-
-  /** Made ahead, while the isolate rests: so a debugger can also come to one that no longer does. */
-  #openSession(): void {
-    this.#session ??= this.#isolate.openInspector((message) => this.#events.onInspected(message));
-    for (const message of this.#unheard.splice(0)) this.#session.send(message);
   }
 
   async #work(): Promise<void> {
@@ -106,8 +92,8 @@ export class InspectedResident {
       for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
         await this.#receive(batch);
         if (this.#isOver()) return;
-        if (this.#session === undefined) this.#openSession();
       }
+      await this.#measure();
     } catch (error) {
       if (!this.#isOver()) this.#end(error);
     } finally {
@@ -129,10 +115,16 @@ export class InspectedResident {
       if (this.#isOver()) return;
       this.#take(said);
       this.#take(await this.#isolate.drainAside(this.#sliceMs, { again: false }));
-      if (batch !== "") this.#events.onWoken();
     } finally {
       this.#progress.leave();
     }
+  }
+
+  async #measure(): Promise<void> {
+    if (performance.now() - this.#measuredAt < measureEveryMs) return;
+    this.#measuredAt = performance.now();
+    this.#heap = await this.#isolate.heapAside();
+    if (!this.#isOver()) this.#events.onWoken();
   }
 
   #isOver(): boolean {

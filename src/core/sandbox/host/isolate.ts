@@ -20,7 +20,7 @@ export interface IsolateOptions {
 
 export interface InspectorSession {
   send(message: string): void;
-  /** What it had stopped goes on. */
+  /** What it had stopped goes on. An isolate does not survive a second session. */
   dispose(): void;
 }
 
@@ -168,12 +168,30 @@ export class GuestIsolate {
     const made: ivm.InspectorSession = session;
     made.onResponse = (_id, message) => onMessage(message);
     made.onNotification = onMessage;
-    return { send: (message) => made.dispatchProtocolMessage(message), dispose: () => made.dispose() };
+    let disposed = false;
+    return {
+      send: (message) => {
+        if (!disposed) made.dispatchProtocolMessage(message);
+      },
+      dispose: () => {
+        if (disposed) return;
+        disposed = true;
+        made.dispose();
+      },
+    };
   }
 
   heap(): { usedBytes: number; totalBytes: number } {
     if (this.#isolate.isDisposed) return { usedBytes: 0, totalBytes: 0 };
-    const heap = this.#isolate.getHeapStatisticsSync();
+    return this.#heapOf(this.#isolate.getHeapStatisticsSync());
+  }
+
+  /** Asked on the isolate's own thread. */
+  async heapAside(): Promise<{ usedBytes: number; totalBytes: number }> {
+    return this.#heapOf(await this.#isolate.getHeapStatistics());
+  }
+
+  #heapOf(heap: ivm.HeapStatistics): { usedBytes: number; totalBytes: number } {
     const external = heap.externally_allocated_size;
     this.#lastTotalBytes = heap.total_heap_size + heap.malloced_memory + external;
     return { usedBytes: heap.used_heap_size + external, totalBytes: this.#lastTotalBytes };
