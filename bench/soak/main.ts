@@ -25,7 +25,7 @@ const columns = [
 ] as const;
 
 console.log(renderMachine(machine()));
-console.log(columns.map((column) => column.padStart(11)).join(""));
+console.log(columns.map((column) => column.padStart(13)).join(""));
 const { samples, requests, failed } = await soak({
   reloads: Number(values.reloads),
   ms: Number(values.minutes) * 60_000,
@@ -33,7 +33,7 @@ const { samples, requests, failed } = await soak({
   requestsPerSecond: Number(values.rate),
   onSample: (sample: Sample) => {
     console.log(
-      columns.map((column) => sample[column].toFixed(column.endsWith("Mb") ? 1 : 0).padStart(11)).join(""),
+      columns.map((column) => sample[column].toFixed(column.endsWith("Mb") ? 1 : 0).padStart(13)).join(""),
     );
   },
 });
