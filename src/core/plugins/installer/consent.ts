@@ -198,6 +198,6 @@ export const consentWithoutTerminal: Consent = async (request) => {
 
 function usage(item: string, why: string): XcoreError {
   return new XcoreError("USAGE", `--allow: '${item}' is no permission: ${why}`, {
-    hint: "For example: --allow database,fetch=api.example.com,call=mailer.send,publish=note.*",
+    hint: "For example: --allow database,fetch=api.example.com,call=mailer.send,publish=note.*. A plugin that asks for nothing needs only --yes.",
   });
 }
