@@ -26,9 +26,12 @@ export interface PluginStatus {
   mount: string;
   /** Counts loads of this plugin since the server started; a reload raises it. */
   revision: number;
+  /** Isolates that answer, and how many the installation wants. */
+  isolates: { living: number; wanted: number };
+  /** Of the fullest isolate, and the cap of each. */
   heapBytes: number;
   heapLimitBytes: number;
-  /** Share of one core over the last minute, 0 to 1. */
+  /** Share of one core over the last minute, 0 to 1; with several isolates up to their number. */
   cpu: number;
   requestsPerMinute: number;
   p95Ms: number | null;
@@ -37,6 +40,7 @@ export interface PluginStatus {
   /** Host calls refused to the living revision. */
   deniedCalls: number;
   uptimeMs: number;
+  /** Of several the first. */
   hostPid: number | null;
 }
 

@@ -159,6 +159,9 @@ function liveFacts(info: PluginInfo): [string, string][] {
             string,
           ],
         ]),
+    ...(info.isolates.wanted > 1
+      ? [["isolates", `${info.isolates.living} of ${info.isolates.wanted}`] as [string, string]]
+      : []),
     ["up", formatDuration(info.uptimeMs)],
     ["requests", `${info.requestsPerMinute} a minute, ${info.errors} errors`],
     ["restarts", String(info.restarts)],

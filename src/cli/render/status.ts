@@ -107,7 +107,7 @@ function pluginLines(plugins: readonly PluginStatus[], width: number, style: Pai
     plugins.map((plugin) => [
       plugin.name,
       plugin.version,
-      plugin.inspected ? "inspected" : plugin.state,
+      plugin.inspected ? "inspected" : stateOf(plugin),
       plugin.trusted ? "trusted" : `${megabytes(plugin.heapBytes)}/${megabytes(plugin.heapLimitBytes)}M`,
       `${Math.round(plugin.cpu * 100)}%`,
       short(plugin.requestsPerMinute),
@@ -123,6 +123,11 @@ function pluginLines(plugins: readonly PluginStatus[], width: number, style: Pai
         at.column === 2 ? style(stateStyles[plugins[at.row]?.state ?? "installed"], cell) : cell,
     },
   );
+}
+
+/** With several isolates, how many of them answer. */
+function stateOf({ state, isolates: { living, wanted } }: PluginStatus): string {
+  return state === "ready" && wanted > 1 ? `${state} ${living}/${wanted}` : state;
 }
 
 function wentBackLines(plugins: readonly PluginStatus[], width: number): string[] {

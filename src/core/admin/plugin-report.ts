@@ -20,6 +20,7 @@ export function pluginStatus(plugin: Plugin): PluginStatus {
     inspected: plugin.inspected,
     mount: `${mountRoot}${plugin.name}/`,
     revision: plugin.revisions,
+    isolates: { living: stats?.isolates ?? 0, wanted: current?.build.isolates ?? 1 },
     heapBytes: stats?.heapBytes ?? 0,
     heapLimitBytes: stats?.heapLimitBytes ?? 0,
     cpu: stats === undefined || uptimeMs === 0 ? 0 : plugin.cpuShare(stats.cpuMs, uptimeMs),

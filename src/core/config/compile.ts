@@ -44,7 +44,7 @@ export function compileConfig(yaml: IntegrationYaml, context: CompileContext): C
     tenants: tenantsConfig(yaml.tenants, context),
     policy: policyConfig(yaml.policy, context),
     registries: { ...yaml.registries },
-    plugins: pluginConfigs(yaml.plugins, context.complain),
+    plugins: pluginConfigs(yaml, context.complain),
   });
 }
 
@@ -182,11 +182,13 @@ function policyConfig(
   };
 }
 
-function pluginConfigs(yaml: IntegrationYaml["plugins"], complain: Complain): Record<string, PluginConfig> {
+function pluginConfigs(yaml: IntegrationYaml, complain: Complain): Record<string, PluginConfig> {
   return Object.fromEntries(
-    Object.entries(yaml ?? {}).map(([name, entry]) => {
+    Object.entries(yaml.plugins ?? {}).map(([name, entry]) => {
       const fault = nameFault(name);
       if (fault !== undefined) complain(["plugins", name], `the plugin name '${name}' ${fault}`);
+      const single = (entry.isolates ?? 1) > 1 ? onlyOne(entry, yaml.tenants) : undefined;
+      if (single !== undefined) complain(["plugins", name, "isolates"], single);
       return [
         name,
         {
@@ -195,6 +197,7 @@ function pluginConfigs(yaml: IntegrationYaml["plugins"], complain: Complain): Re
           allow: entry.allow === undefined ? undefined : permissionsOf(entry.allow),
           limits: limitsOf(entry.limits, ["plugins", name, "limits"], complain),
           isolation: entry.isolation,
+          isolates: entry.isolates ?? 1,
           trust: entry.trust?.digest,
           hooks: entry.trust?.hooks ?? false,
           privateNetworks: privateNetworksOf(entry.privateNetworks, ["plugins", name], complain),
@@ -203,4 +206,18 @@ function pluginConfigs(yaml: IntegrationYaml["plugins"], complain: Complain): Re
       ];
     }),
   );
+}
+
+/** Why the plugin can't have several isolates. */
+function onlyOne(
+  { isolation, trust }: NonNullable<IntegrationYaml["plugins"]>[string],
+  tenants: IntegrationYaml["tenants"],
+): string | undefined {
+  if (trust !== undefined)
+    return "a trusted plugin runs in the server's own process, once; remove isolates or trust";
+  if (isolation !== undefined && isolation !== "own")
+    return `each isolate has a process of its own, which isolation '${isolation}' rules out; remove one of the two`;
+  if (tenants?.isolation === "isolate")
+    return "tenants.isolation: isolate gives each tenant an isolate of its own already; remove one of the two";
+  return undefined;
 }

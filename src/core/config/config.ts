@@ -158,6 +158,8 @@ export interface PluginConfig {
   readonly limits: Partial<Limits>;
   /** `shared`: with the workspace's own. `own`: a host process of its own. Otherwise the name of a group. */
   readonly isolation: string | undefined;
+  /** How many work at the same time, each in a host process of its own. */
+  readonly isolates: number;
   /** The digest of the code that runs in the core's own process; absent: it runs in a sandbox. */
   readonly trust: string | undefined;
   /** It must see the calls of all others; without it there are none. */

@@ -13,7 +13,7 @@ import {
   size,
 } from "./schema-parts.ts";
 import { tenantsSchema } from "./tenant-schema.ts";
-import { advisoriesSchema, registriesSchema, signaturesSchema } from "./trust-schema.ts";
+import { advisoriesSchema, registriesSchema, signaturesSchema, trustSchema } from "./trust-schema.ts";
 
 const server = closed(
   {
@@ -204,24 +204,6 @@ const policy = closed(
   "What holds for every plugin.",
 );
 
-const trust = closed(
-  {
-    digest: Type.String({
-      description: "The digest of its code with all packages, as `xcore plugin info <name>` prints it.",
-      pattern: "^sha256-[0-9a-f]{64}$",
-      errorMessage: "sha256- and 64 hexadecimal digits, as xcore plugin info <name> prints them",
-    }),
-    hooks: Type.Optional(
-      Type.Boolean({
-        description:
-          "It has hooks around the calls of all other plugins: these are refused while it is not ready.",
-        default: false,
-      }),
-    ),
-  },
-  "Run it in the server's own process, with all that the server may do. Only code with this digest is run.",
-);
-
 const plugin = closed(
   {
     enabled: Type.Optional(Type.Boolean({ description: "Whether it is loaded.", default: true })),
@@ -245,12 +227,23 @@ const plugin = closed(
         examples: ["shared", "own"],
       }),
     ),
+    isolates: Type.Optional(
+      Type.Integer({
+        description:
+          "How many isolates work for it at the same time, each in a process of its own, so that it uses several processors. Each has its own memory.",
+        minimum: 1,
+        maximum: 16,
+        default: 1,
+        errorMessage: "a whole number from 1 to 16",
+        examples: [2],
+      }),
+    ),
     privateNetworks: Type.Optional(
       privateNetworks(
         "What this plugin may fetch from although it is not public, beside what the policy opens to all.",
       ),
     ),
-    trust: Type.Optional(trust),
+    trust: Type.Optional(trustSchema),
     secrets: Type.Optional(
       mapOf(
         Type.String({

@@ -82,3 +82,21 @@ export const registriesSchema = mapOf(
 export type SignaturesYaml = Static<typeof signaturesSchema>;
 export type AdvisoriesYaml = Static<typeof advisoriesSchema>;
 export type RegistriesYaml = Static<typeof registriesSchema>;
+
+export const trustSchema = closed(
+  {
+    digest: Type.String({
+      description: "The digest of its code with all packages, as `xcore plugin info <name>` prints it.",
+      pattern: "^sha256-[0-9a-f]{64}$",
+      errorMessage: "sha256- and 64 hexadecimal digits, as xcore plugin info <name> prints them",
+    }),
+    hooks: Type.Optional(
+      Type.Boolean({
+        description:
+          "It has hooks around the calls of all other plugins: these are refused while it is not ready.",
+        default: false,
+      }),
+    ),
+  },
+  "Run it in the server's own process, with all that the server may do. Only code with this digest is run.",
+);

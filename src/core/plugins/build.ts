@@ -22,6 +22,8 @@ export interface Build {
   readonly bundle: Bundle;
   /** The installation trusts exactly this code: it runs in the core's own process. */
   readonly trusted: boolean;
+  /** Isolates at the same time, each in a host process of its own; one unless integration.yaml says otherwise. */
+  readonly isolates: number;
   /** It may have hooks around the calls of others. */
   readonly hooks: boolean;
 }
@@ -51,6 +53,7 @@ export async function buildPlugin(
     config: checkedOptions(manifest, sources.config),
     secrets: effectiveSecrets(manifest, sources.config),
     trusted: trust !== undefined,
+    isolates: sources.config.plugins[manifest.name]?.isolates ?? 1,
     hooks: sources.config.plugins[manifest.name]?.hooks ?? false,
   };
   const bundle = await sources.bundler.rebuild();

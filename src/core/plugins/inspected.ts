@@ -7,10 +7,11 @@ import type { Build } from "./build.ts";
 const patienceMs = 3_600_000;
 const largestSources = 4 * 1024 * 1024;
 
-/** Memory stays limited. */
+/** Memory stays limited; there is one isolate to look into. */
 export function inspectedBuild(build: Build): Build {
   return {
     ...build,
+    isolates: 1,
     limits: { ...build.limits, cpuMs: patienceMs, timeoutMs: patienceMs, rate: undefined },
   };
 }

@@ -177,11 +177,11 @@ function requiredHooks(config: () => Config): () => readonly string[] {
   };
 }
 
-/** The workspace's own plugins share a host, strangers have one each; integration.yaml may say otherwise. */
+/** The workspace's own plugins share a host, strangers and those of several isolates have their own; integration.yaml may say otherwise. */
 function groupOf(build: Build, config: Config): string {
   const { name } = build.manifest;
-  const isolation =
-    config.plugins[name]?.isolation ?? (build.entry.source === "installed" ? "own" : "shared");
+  const isAlone = build.entry.source === "installed" || build.isolates > 1;
+  const isolation = config.plugins[name]?.isolation ?? (isAlone ? "own" : "shared");
   return isolation === "own" ? `own:${name}` : `group:${isolation}`;
 }
 

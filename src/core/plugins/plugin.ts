@@ -16,6 +16,7 @@ import { inspectedBuild } from "./inspected.ts";
 import { RateLimiter } from "../base/rate-limiter.ts";
 import { Restarts } from "./restarts.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
+import type { AfterLoss } from "./sandbox-group.ts";
 import { transition } from "./transitions.ts";
 
 export interface PluginSources extends RevisionSources {
@@ -98,7 +99,7 @@ export class Plugin {
     return this.#restarts.count;
   }
 
-  /** Share of one core, 0 to 1, since the sample of about a minute ago (or since the revision began). */
+  /** Share of one core, 0 to 1 (to their number with several isolates), since the sample of about a minute ago (or since the revision began). */
   cpuShare(cpuMs: number, uptimeMs: number): number {
     return this.#cpu.share(cpuMs, uptimeMs);
   }
@@ -217,7 +218,7 @@ export class Plugin {
       this.#current = revision;
       const before = this.#declared;
       this.#declared = revision.sandbox.description;
-      this.#cpu = new CpuShare();
+      this.#cpu = new CpuShare(build.isolates);
       this.#reason = undefined;
       this.#limiter = build.limits.rate === undefined ? undefined : new RateLimiter(build.limits.rate);
       // The old one may have ended meanwhile.
@@ -248,6 +249,7 @@ export class Plugin {
         group: inspect ? `inspected:${this.name}:${number}` : this.#group(build),
         inspect,
         onOpened,
+        onLoss: (reason) => this.#lost(number, reason),
         onEnd: (reason) => {
           ended = reason;
           this.#ended(number, reason);
@@ -294,6 +296,13 @@ export class Plugin {
     // Requests may wait for one that is opened again at once, or for what ran before it.
     const atOnce = reason.details["bystander"] === true || this.#sources.isWatched?.(this) === true;
     if (atOnce) this.opening = restart;
+  }
+
+  /** One of several isolates ended by itself. A revision that is not yet trusted to stay ends as a whole, as with one isolate. */
+  #lost(number: number, reason: XcoreError): AfterLoss {
+    if (number > this.#revisions || this.#sources.isWatched?.(this) === true) return "end";
+    if (this.#current?.number !== number || this.#closing.signal.aborted) return "never";
+    return this.#restarts.lost(reason);
   }
 
   async #restart(build: Build, reason: XcoreError): Promise<void> {

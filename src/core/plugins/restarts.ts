@@ -31,6 +31,17 @@ export class Restarts {
     this.#backoff.reset();
   }
 
+  /** One of its isolates ended and others go on: after how many ms it is opened again; `end` when it has crashed too often. */
+  lost(fault: XcoreError): number | "end" {
+    const { plugin, logger } = this.#options;
+    const delayMs = this.#isFree(fault) ? 0 : this.#backoff.crashed();
+    if (delayMs === "quarantine") return "end";
+    this.count += 1;
+    const fields = { plugin, code: fault.code, ...fault.details, restartInMs: delayMs };
+    logger.error(fields, `${fault.message}; its other isolates go on`);
+    return delayMs;
+  }
+
   /** Tries until `reopen` succeeds. One whose neighbour took the host down is opened at once, and it does not count as its crash. */
   async run(
     reason: XcoreError,

@@ -27,7 +27,8 @@ import { inspectableCode } from "./inspected.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
 import { InFlight } from "./in-flight.ts";
 import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
-import { TenantSandboxes, type TenantSandboxesOptions } from "./tenant-sandboxes.ts";
+import { SandboxGroup, type AfterLoss } from "./sandbox-group.ts";
+import { TenantSandboxes } from "./tenant-sandboxes.ts";
 
 const startTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
@@ -57,6 +58,8 @@ export interface OpenRevision {
   inspect?: boolean;
   /** The isolate is there; what follows is the plugin's own start, as long as it takes. */
   onOpened?(): void;
+  /** One of its several isolates has ended, the others go on. Default: the revision ends. */
+  onLoss?(reason: XcoreError): AfterLoss;
   onEnd(reason: XcoreError): void;
 }
 
@@ -115,10 +118,21 @@ export class Revision {
       redact: redact.text,
       onEnd: options.onEnd,
     };
-    const own = await sources.sandboxes.open(opened);
+    const { onEnd, onLoss = () => "end" } = options;
+    const open = (more: Partial<SandboxOptions>): Promise<Sandbox> =>
+      sources.sandboxes.open({ ...opened, ...more });
+    const own =
+      build.isolates === 1
+        ? await sources.sandboxes.open(opened)
+        : await SandboxGroup.open({
+            count: build.isolates,
+            startTimeoutMs,
+            open: (at, more) =>
+              open({ group: at === 0 ? options.group : `${options.group}/${at + 1}`, ...more }),
+            onLoss,
+            onEnd,
+          });
     options.onOpened?.();
-    const { onEnd } = options;
-    const open: TenantSandboxesOptions["open"] = (more) => sources.sandboxes.open({ ...opened, ...more });
     const sandbox =
       sources.tenants?.isolated === true && !build.trusted
         ? new TenantSandboxes({ own, plugin: build.label, startTimeoutMs, open, onEnd })

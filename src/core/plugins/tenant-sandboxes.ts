@@ -119,6 +119,7 @@ export class TenantSandboxes implements Sandbox {
       heapBytes: sum((one) => one.heapBytes),
       cpuMs: sum((one) => one.cpuMs) + this.#spentMs,
       lateReplies: sum((one) => one.lateReplies),
+      isolates: all.length,
     };
   }
 

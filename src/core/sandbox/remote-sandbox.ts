@@ -148,6 +148,7 @@ export class RemoteSandbox implements Sandbox {
       cpuMs: this.#cpuMs,
       hostPid: this.#line.hostPid,
       lateReplies: this.#calls.late,
+      isolates: 1,
     };
   }
 

@@ -76,6 +76,8 @@ export interface SandboxStats {
   hostPid: number;
   /** Answers that came after their caller had stopped waiting; they are dropped. */
   lateReplies: number;
+  /** How many of them answer; one, unless several stand behind it. */
+  isolates: number;
 }
 
 export interface CallOptions {

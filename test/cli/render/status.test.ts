@@ -43,6 +43,12 @@ describe("the status report", () => {
     for (const line of statusLines(wide, outputOf(80))) assert.ok([...line].length <= 80, line);
   });
 
+  it("says how many of several isolates answer", () => {
+    const several = pluginStatus({ isolates: { living: 1, wanted: 2 } });
+    const lines = statusLines(statusReport({ plugins: [several, pluginStatus()] }), outputOf(80));
+    assert.equal(lines.filter((line) => /^notes .* ready 1\/2 /.test(line)).length, 1);
+  });
+
   it("says which plugin went back by itself, and why", () => {
     const wentBack = { version: "1.1.0", reason: "it crashed\u001B[31m", at: "2026-01-01T00:00:00Z" };
     const report = statusReport({ plugins: [pluginStatus({ wentBack })] });

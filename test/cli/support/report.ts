@@ -43,6 +43,7 @@ export function pluginStatus(changes: Partial<PluginStatus> = {}): PluginStatus 
     inspected: false,
     mount: "/app/notes",
     revision: 1,
+    isolates: { living: 1, wanted: 1 },
     heapBytes: 12 * 1024 ** 2,
     heapLimitBytes: 64 * 1024 ** 2,
     cpu: 0.034,

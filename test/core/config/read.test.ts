@@ -77,6 +77,7 @@ plugins:
     allow: { database: true, fetch: [API.example.com] }
     limits: { memory: 512mb }
     isolation: own
+    isolates: 4
     secrets: { NOTES_TOKEN: \${NOTES_TOKEN} }
 `,
   });
@@ -107,6 +108,7 @@ plugins:
   assert.deepEqual(config.policy.defaults.rate, { count: 100, perMs: 1000 });
   const notes = config.plugins["notes"];
   assert.deepEqual(notes?.config, { title: "Notes", nothing: null });
+  assert.equal(notes?.isolates, 4);
   assert.deepEqual(notes?.allow?.fetch, ["api.example.com"]);
   assert.deepEqual(notes?.secrets, { NOTES_TOKEN: "12345" });
   assert.deepEqual(notes?.limits, { memoryBytes: 512 * 1024 ** 2 });
@@ -302,4 +304,24 @@ test("an alias in a sound file stands for its anchor", async () => {
     "name: my-app\nplugins:\n  a: &limits { limits: { memory: 32mb } }\n  b: *limits",
   );
   assert.equal(config.plugins["b"]?.limits.memoryBytes, 32 * 1024 ** 2);
+});
+
+test("several isolates go with neither trust, nor a shared process, nor an isolate for each tenant", async () => {
+  const isolatesFault = async (plugin: string, more = ""): Promise<string | undefined> => {
+    const { list } = await faults(`name: my-app\nplugins: { notes: { ${plugin} } }\n${more}`);
+    return list.find(({ path }) => path === "plugins.notes.isolates")?.message;
+  };
+  assert.match((await isolatesFault("isolates: 17")) ?? "", /a whole number from 1 to 16/);
+  const digest = `sha256-${"0".repeat(64)}`;
+  assert.match((await isolatesFault(`isolates: 2, trust: { digest: ${digest} }`)) ?? "", /trusted/);
+  assert.match((await isolatesFault("isolates: 2, isolation: shared")) ?? "", /isolation 'shared' rules out/);
+  const tenants = "tenants: { from: { subdomain: example.com }, isolation: isolate }";
+  assert.match((await isolatesFault("isolates: 2", tenants)) ?? "", /each tenant/);
+  const config = await read(
+    "name: my-app\nplugins: { a: { isolates: 1, isolation: shared }, b: { isolates: 2 }, c: {} }",
+  );
+  assert.deepEqual(
+    Object.values(config.plugins).map(({ isolates }) => isolates),
+    [1, 2, 1],
+  );
 });

@@ -62,6 +62,11 @@ describe("CpuShare", () => {
     for (let uptimeMs = 20_000; uptimeMs <= 120_000; uptimeMs += 10_000) share.share(500, uptimeMs);
     assert.equal(share.share(500, 130_000), 0, "the early burst is out of the window");
   });
+
+  test("is no more than the cores it may use", () => {
+    assert.equal(new CpuShare().share(3000, 1000), 1);
+    assert.equal(new CpuShare(2).share(1500, 1000), 1.5);
+  });
 });
 
 describe("transitions", () => {
