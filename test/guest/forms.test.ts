@@ -96,7 +96,7 @@ suite("FormData", () => {
     );
     assert.deepEqual(given, [
       "grüße\r\nzwei",
-      ["text", "na%22me%0D%0A", "file", "empty"],
+      ["text", 'na"me\r\n', "file", "empty"],
       "bild ü.bin",
       "image/x",
       [0, 255, 13, 10, 45, 45],

@@ -9,13 +9,13 @@ export class AbortSignal extends EventTarget {
   #aborted = false;
   #reason: unknown = undefined;
   #handler: Handler = null;
+  readonly #listener = (event: Event): void => this.#handler?.call(this, event);
   #followers: AbortSignal[] = [];
 
   constructor(caller?: typeof token) {
     if (caller !== token)
       throw new TypeError("Illegal constructor: use AbortController, AbortSignal.timeout or .any");
     super();
-    this.addEventListener("abort", (event) => this.#handler?.call(this, event));
   }
 
   static abort(reason?: unknown): AbortSignal {
@@ -55,7 +55,11 @@ export class AbortSignal extends EventTarget {
   }
 
   set onabort(handler: Handler) {
+    const isSet = this.#handler !== null;
     this.#handler = typeof handler === "function" ? handler : null;
+    // Its turn is that of a listener added when it was set.
+    if (this.#handler === null) this.removeEventListener("abort", this.#listener);
+    else if (!isSet) this.addEventListener("abort", this.#listener);
   }
 
   throwIfAborted(): void {
@@ -63,13 +67,21 @@ export class AbortSignal extends EventTarget {
   }
 
   #abort(reason: unknown = new DOMException("This operation was aborted", "AbortError")): void {
-    if (this.#aborted) return;
+    for (const signal of this.#mark(reason)) signal.dispatchEvent(new Event("abort"));
+  }
+
+  /** Gives those that are aborted by it: all are before the first hears of it. */
+  #mark(reason: unknown): AbortSignal[] {
+    if (this.#aborted) return [];
     this.#aborted = true;
     this.#reason = reason;
-    this.dispatchEvent(new Event("abort"));
     const followers = this.#followers;
     this.#followers = [];
-    for (const follower of followers) follower.#abort(reason);
+    return [this, ...followers.flatMap((follower) => follower.#mark(reason))];
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return "AbortSignal";
   }
 
   /** For AbortController, which is defined beside it. */
@@ -91,5 +103,9 @@ export class AbortController {
 
   abort(reason?: unknown): void {
     abort(this.#signal, reason);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "AbortController";
   }
 }

@@ -125,7 +125,7 @@ Reflect.deleteProperty(Body, "internals");
 export function extractBody(given: unknown): { source: Source; type: string | undefined } {
   if (given === null || given === undefined) return { source: null, type: undefined };
   if (typeof given === "string") {
-    return { source: { text: given, encoding: "utf8" }, type: "text/plain;charset=UTF-8" };
+    return { source: { text: given.toWellFormed(), encoding: "utf8" }, type: "text/plain;charset=UTF-8" };
   }
   const bytes = copyOfBytes(given);
   if (bytes !== undefined) {
@@ -143,7 +143,7 @@ export function extractBody(given: unknown): { source: Source; type: string | un
   const type = isUrlSearchParams(given)
     ? "application/x-www-form-urlencoded;charset=UTF-8"
     : "text/plain;charset=UTF-8";
-  return { source: { text: String(given), encoding: "utf8" }, type };
+  return { source: { text: String(given).toWellFormed(), encoding: "utf8" }, type };
 }
 
 // Asking by `instanceof` would load the polyfills; who holds such an object has loaded them.

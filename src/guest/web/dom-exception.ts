@@ -35,4 +35,8 @@ export class DOMException extends Error {
   get code(): number {
     return legacyCodes[this.name] ?? 0;
   }
+
+  get [Symbol.toStringTag](): string {
+    return "DOMException";
+  }
 }

@@ -60,6 +60,10 @@ export class Event {
     return this.currentTarget === null ? [] : [this.currentTarget];
   }
 
+  get [Symbol.toStringTag](): string {
+    return "Event";
+  }
+
   static isStopped(event: Event): boolean {
     return event.#stopped;
   }
@@ -114,6 +118,10 @@ export class EventTarget {
     }
     event.currentTarget = null;
     return !event.defaultPrevented;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "EventTarget";
   }
 
   #find(type: string, listener: Listener, capture: boolean): Registration | undefined {

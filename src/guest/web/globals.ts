@@ -76,10 +76,17 @@ export function installGlobals(runtime: Machinery): void {
   );
 }
 
+/** Bundlers rename classes; packages ask for `constructor.name`. */
 function define(globals: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(globals)) {
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+    if (typeof value === "function")
+      Object.defineProperty(value, "name", { value: name, configurable: true });
+    place(name, value);
   }
+}
+
+function place(name: string, value: unknown): void {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }
 
 /** While `load` runs the names are absent, so that it can't find itself. */
@@ -97,7 +104,7 @@ function defineLazily(names: readonly string[], load: () => Readonly<Record<stri
       return (globalThis as Record<string, unknown>)[name];
     };
     getters[name] = get;
-    const set = (value: unknown): void => define({ [name]: value });
+    const set = (value: unknown): void => place(name, value);
     Object.defineProperty(globalThis, name, { get, set, configurable: true });
   }
 }

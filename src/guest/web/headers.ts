@@ -6,6 +6,7 @@ type HeadersInit = Headers | Iterable<readonly [string, string]> | Readonly<Reco
 const namePattern = /^[!#$%&'*+\-.^_`|~\w]+$/;
 // oxlint-disable-next-line no-control-regex -- exactly the characters that end a header or a message
 const badValue = /[\0\r\n]/;
+const beyondBytes = /[^\0-\u00ff]/;
 
 export class Headers {
   /** Lower-case name to values in the order they came. */
@@ -13,18 +14,18 @@ export class Headers {
   #unread = "";
 
   constructor(init?: HeadersInit) {
-    if (init === undefined || init === null) return;
-    if (typeof init !== "object") throw new TypeError("Headers: expected headers, pairs or a record");
+    if (init === undefined) return;
+    if (typeof init !== "object" || init === null)
+      throw new TypeError("Headers: expected headers, pairs or a record");
     if (#table in init) {
       for (const [name, values] of init.#read()) this.#read().set(name, [...values]);
       return;
     }
     const pairs = Symbol.iterator in init ? init : Object.entries(init);
     for (const pair of pairs) {
-      const [name, value, more] = [...pair] as readonly (string | undefined)[];
-      if (value === undefined || more !== undefined)
-        throw new TypeError("Headers: a pair has a name and a value");
-      this.append(String(name), value);
+      const [name, value, ...more] = [...pair, pair];
+      if (more.length !== 1) throw new TypeError("Headers: a pair has a name and a value");
+      this.append(name as string, value as string);
     }
   }
 
@@ -116,5 +117,8 @@ function normalName(name: string): string {
 function normalValue(value: string): string {
   const text = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
   if (badValue.test(text)) throw new TypeError("Headers: a value holds a line break or a NUL");
+  if (beyondBytes.test(text)) {
+    throw new TypeError("Headers: a value holds a character beyond U+00FF; encode it (encodeURIComponent)");
+  }
   return text;
 }

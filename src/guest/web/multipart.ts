@@ -18,8 +18,8 @@ export function readMultipart(contentType: string, body: Uint8Array): [string, s
       const value =
         filename === undefined
           ? textFromWire(latin1FromBytes(bytes), "latin1")
-          : new File([bytes], filename, { type: mediaType ?? "application/octet-stream" });
-      entries.push([name, value]);
+          : new File([bytes], unquoted(filename), { type: mediaType ?? "application/octet-stream" });
+      entries.push([unquoted(name), value]);
     }
   } catch (error) {
     throw new TypeError(`formData: the body is no multipart/form-data: ${(error as Error).message}`, {
@@ -47,6 +47,10 @@ export function writeMultipart(entries: Iterable<[string, string | File]>): { te
 
 function quoted(name: string): string {
   return name.replace(/\r?\n|\r/g, "%0D%0A").replaceAll('"', "%22");
+}
+
+function unquoted(name: string): string {
+  return name.replace(/%0A|%0D|%22/gi, decodeURIComponent);
 }
 
 function latin1(text: string): string {

@@ -13,7 +13,9 @@ export function loadEncoding(): { TextEncoder: unknown; TextDecoder: unknown } {
 }
 
 export function loadClone(): { structuredClone: unknown } {
-  return { structuredClone: require("core-js-pure/actual/structured-clone") };
+  // The package's own entry brings a Map and a Set of its own, whose copies would be no Map and no Set.
+  require("core-js-pure/modules/web.structured-clone");
+  return require("core-js-pure/internals/path") as { structuredClone: unknown };
 }
 
 export function loadBase64(): { atob: unknown; btoa: unknown } {

@@ -19,6 +19,8 @@ interface RequestInit {
 
 const methodPattern = /^[!#$%&'*+\-.^_`|~\w]+$/;
 const wellKnown = /^(?:delete|get|head|options|post|put)$/i;
+const forbidden = /^(?:connect|trace|track)$/i;
+const redirectModes: ReadonlySet<string> = new Set(["follow", "error", "manual"]);
 const fromWire = Symbol("from the wire");
 
 export class Request extends Body {
@@ -34,9 +36,12 @@ export class Request extends Body {
     if ((input as unknown) === fromWire) return;
     const other = typeof input === "object" && #url in input ? input : undefined;
     const body = extractBody(init.body);
-    this.#url = other === undefined ? new URL(String(input)).href : other.#url;
+    this.#url = other === undefined ? absolute(String(input)) : other.#url;
     this.#method = init.method === undefined ? (other?.method ?? "GET") : normalMethod(init.method);
     this.#redirect = init.redirect ?? other?.redirect ?? "follow";
+    if (!redirectModes.has(this.#redirect)) {
+      throw new TypeError(`Request: redirect is follow, error or manual, not '${String(this.#redirect)}'`);
+    }
     this.#headers = new Headers(init.headers ?? other?.headers);
     const signal = init.signal === undefined ? other?.signal : (init.signal ?? undefined);
     if (signal !== undefined) this.#signals = { signal };
@@ -108,8 +113,15 @@ export class Request extends Body {
 
 export const requestFromWire = Request[fromWire];
 
+function absolute(text: string): string {
+  const url = new URL(text);
+  if (url.username === "" && url.password === "") return url.href;
+  throw new TypeError("Request: a URL with a name and a password is refused; send an authorization header");
+}
+
 function normalMethod(method: string): string {
   const text = String(method);
   if (!methodPattern.test(text)) throw new TypeError(`Request: '${text}' is not a method`);
+  if (forbidden.test(text)) throw new TypeError(`Request: the method ${text} is forbidden`);
   return wellKnown.test(text) ? text.toUpperCase() : text;
 }

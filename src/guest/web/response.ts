@@ -21,11 +21,12 @@ interface Received extends WireBody {
 }
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const reasonPattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 const bodyless: ReadonlySet<number> = new Set([101, 204, 205, 304]);
 
 export class Response extends Body {
   #status: number;
-  readonly #statusText: string;
+  #statusText: string;
   readonly #headers: Headers;
   readonly #socket: WebSocket | null;
   #type: "default" | "basic" | "error" = "default";
@@ -34,7 +35,7 @@ export class Response extends Body {
 
   constructor(given: unknown = null, init: ResponseInit = {}) {
     super();
-    const status = init.status ?? 200;
+    const status = Number(init.status ?? 200);
     const socket = init.webSocket ?? null;
     if (socket !== null && (status !== 101 || otherEnd(socket) === undefined)) {
       throw new TypeError(
@@ -46,7 +47,10 @@ export class Response extends Body {
     }
     this.#status = status;
     this.#socket = socket;
-    this.#statusText = init.statusText ?? "";
+    this.#statusText = String(init.statusText ?? "");
+    if (!reasonPattern.test(this.#statusText)) {
+      throw new TypeError("Response: statusText is one line of characters up to U+00FF");
+    }
     this.#headers = new Headers(init.headers);
     const { source, type } = extractBody(given);
     if (source === null) return;
@@ -78,8 +82,9 @@ export class Response extends Body {
 
   /** Deleted from the class once this file has it. */
   static readonly received = (from: Received): Response => {
-    const response = new Response(null, { statusText: from.statusText });
+    const response = new Response();
     response.#status = from.status;
+    response.#statusText = from.statusText;
     response.#type = "basic";
     response.#url = from.url;
     response.#redirected = from.redirected;
@@ -126,8 +131,9 @@ export class Response extends Body {
   }
 
   clone(): Response {
-    const copy = new Response(null, { statusText: this.#statusText, headers: this.#headers });
+    const copy = new Response(null, { headers: this.#headers });
     copy.#status = this.#status;
+    copy.#statusText = this.#statusText;
     copy.#type = this.#type;
     copy.#url = this.#url;
     copy.#redirected = this.#redirected;
