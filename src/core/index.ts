@@ -62,12 +62,8 @@ export {
 export { openPluginSchemas, readMigrations } from "./plugin-schemas.ts";
 export { removePlugin, type RemoveOptions, type Removed } from "./plugins/installer/remove.ts";
 export { syncPlugins, type SyncOptions, type SyncReport } from "./plugins/installer/sync.ts";
-export {
-  verifyPlugins,
-  verifyRules,
-  type VerifyFinding,
-  type VerifyReport,
-} from "./plugins/installer/check-installed.ts";
+export { verifyPlugins } from "./plugins/installer/check-installed.ts";
+export { verifyRules, type VerifyFinding, type VerifyReport } from "./plugins/installer/verify-findings.ts";
 export { verifyInstalled } from "./plugins/installer/verify.ts";
 export { publishPlugin, type Published } from "./plugins/registries/publish.ts";
 export {

@@ -1,21 +1,22 @@
 // xcore.lock between its file's shape and the one the program works with.
 import type { Permissions } from "../config/config.ts";
 import { permissionsOf } from "../config/permissions.ts";
-import type { Lock, LockEntry, LockedRevision, LockedSource } from "./lock.ts";
+import type { Lock, LockEntry, LockedRevision, LockedSource } from "./locked.ts";
 import { builtYaml } from "./lock-built.ts";
 import type { LockYaml, RevisionYaml, SourceYaml } from "./lock-schema.ts";
 
 /** Undefined when the keys of different kinds are mixed or one is missing. */
 export function sourceOf(yaml: SourceYaml): LockedSource | undefined {
   const { git, npm, tarball, folder, ref, subfolder, commit, tree, release, registry, archive } = yaml;
-  const { plugin, serial } = yaml;
+  const { plugin, serial, submodules } = yaml;
   if ([git, npm, plugin, tarball, folder].filter((one) => one !== undefined).length !== 1) return undefined;
   if (git !== undefined) {
     if (commit === undefined || tree === undefined || has(release, registry, archive, serial))
       return undefined;
-    return { type: "git", url: git, ref, subfolder, commit, tree };
+    const asked = submodules === undefined ? {} : { submodules };
+    return { type: "git", url: git, ref, subfolder, ...asked, commit, tree };
   }
-  if (has(commit, tree)) return undefined;
+  if (has(commit, tree, submodules)) return undefined;
   if (plugin !== undefined) {
     if (release === undefined || registry === undefined || archive === undefined || has(subfolder))
       return undefined;
@@ -111,6 +112,7 @@ function sourceYaml(source: LockedSource): SourceYaml {
       return {
         git: source.url,
         ...optional({ ref: source.ref, subfolder: source.subfolder }),
+        ...(source.submodules === undefined ? {} : { submodules: source.submodules }),
         commit: source.commit,
         tree: source.tree,
       };

@@ -8,7 +8,7 @@ import { badHeaders, noUpgrade } from "./breach-reasons.ts";
 import type { PendingCall, PendingCalls } from "./pending-calls.ts";
 import { RequestFeed, type BodySource } from "./request-feed.ts";
 import { ResponseStream } from "./response-stream.ts";
-import type { PluginResponse } from "./sandbox.ts";
+import type { EndingOf, PluginResponse } from "./sandbox.ts";
 import { closeCodes, SocketChannel } from "./socket-channel.ts";
 
 export interface ExchangesOptions {
@@ -32,9 +32,6 @@ interface Open<Stream> {
   stream: Stream;
   origin: CallOrigin | undefined;
 }
-
-/** Why streams that never end by themselves are ended: another revision takes over, or the server stops. */
-export type EndingOf = "reload" | "stop";
 
 /** What a call has beside its record. */
 export interface Attached {

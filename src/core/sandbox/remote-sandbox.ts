@@ -8,7 +8,7 @@ import { maxCalls, maxQueuedLength } from "./bounds.ts";
 import { badHeaders, breachReason, floodReason } from "./breach-reasons.ts";
 import { guestFailure } from "./guest-failure.ts";
 import { idleCpuReason } from "./end-reasons.ts";
-import { Exchanges, type EndingOf } from "./exchanges.ts";
+import { Exchanges } from "./exchanges.ts";
 import { parseGuestJson } from "./guest-json.ts";
 import { guestError } from "./guest-text.ts";
 import { HostCallDesk } from "./host-call-desk.ts";
@@ -20,6 +20,7 @@ import { Opening } from "./opening.ts";
 import { busy, newCall, PendingCalls, type NewCall } from "./pending-calls.ts";
 import type {
   CallOptions,
+  EndingOf,
   PluginResponse,
   RequestOptions,
   Sandbox,

@@ -7,7 +7,6 @@ import type { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
 import type { BodySource } from "./request-feed.ts";
 import type { SocketChannel } from "./socket-channel.ts";
-import type { EndingOf } from "./exchanges.ts";
 import type { ResponseStream } from "./response-stream.ts";
 
 export interface HostCall {
@@ -116,6 +115,9 @@ export interface InspectionSession {
   send(message: string): void;
   detach(): void;
 }
+
+/** Why streams that never end by themselves are ended: another revision takes over, or the server stops. */
+export type EndingOf = "reload" | "stop";
 
 export interface Sandbox {
   /** There when it was opened with `inspect`. */

@@ -8,8 +8,8 @@ import { effectiveLimits, effectivePermissions } from "../approval.ts";
 import { checkDependencies } from "../dependencies.ts";
 import { lockFile, lockPath, lockText, type Lock } from "../lock.ts";
 import { checkedOptions } from "../options.ts";
-import type { VerifyFinding, VerifyRule } from "./check-installed.ts";
 import { knownPlugins } from "./context.ts";
+import type { VerifyFinding, VerifyRule } from "./verify-findings.ts";
 
 export async function frozenFindings(config: Config, lock: Lock): Promise<VerifyFinding[]> {
   const findings: VerifyFinding[] = [];

@@ -9,13 +9,10 @@ import formats from "ajv-formats";
 import { sarifOf } from "../../../../src/cli/render/sarif.ts";
 import { readConfig } from "../../../../src/core/config/read.ts";
 import { addPlugin } from "../../../../src/core/plugins/installer/add.ts";
-import {
-  verifyPlugins,
-  verifyRules,
-  type VerifyFinding,
-} from "../../../../src/core/plugins/installer/check-installed.ts";
+import { verifyPlugins } from "../../../../src/core/plugins/installer/check-installed.ts";
 import { syncPlugins } from "../../../../src/core/plugins/installer/sync.ts";
 import { verifiedEntry } from "../../../../src/core/plugins/installer/verify.ts";
+import { verifyRules, type VerifyFinding } from "../../../../src/core/plugins/installer/verify-findings.ts";
 import { lockPath, readLock, storeFolder } from "../../../../src/core/plugins/lock.ts";
 import { newKey, readSigningKey } from "../../../../src/core/plugins/signatures/keys.ts";
 import { signPlugin } from "../../../../src/core/plugins/signatures/sign.ts";
