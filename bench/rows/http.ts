@@ -11,6 +11,7 @@ import { integration, makeWorkspace, plugin, serve, type Workspace } from "../wo
 export const http: Family = { name: "http", run };
 
 const peers = { "node:http": startNode, koa: startKoa, workerd: startWorkerd, watt: startWatt };
+const twoIsolates = "xcore with isolates: 2";
 const outsiders = ["workerd", "watt"] as const;
 
 async function* run(plan: Plan): AsyncGenerator<Row[]> {
@@ -51,8 +52,14 @@ async function* run(plan: Plan): AsyncGenerator<Row[]> {
   const echo = await compare(targets("/echo"), { connections: 50, body }, plan);
   yield heavyRows(echo, "10 KB JSON both ways, 50 connections");
   plan.say("1 ms of CPU");
-  const work = await compare(targets(`/work?turns=${turnsOfOneMs()}`), { connections: 50 }, plan);
-  yield heavyRows(work, "1 ms of CPU in the handler, 50 connections", { atLeast: 1.5 });
+  const path = `/work?turns=${turnsOfOneMs()}`;
+  const several = subjects
+    .filter(({ name }) => name === "xcore")
+    .map((subject) => ({ subject: { ...subject, name: twoIsolates }, path: `/app/pair${path}` }));
+  const work = await compare([...targets(path), ...several], { connections: 50 }, plan);
+  const title = "1 ms of CPU in the handler, 50 connections";
+  yield heavyRows(work, title, { goal: { atLeast: 1.5 } });
+  yield heavyRows(work, `${title}, isolates: 2`, { goal: { atLeast: 1.5 }, subject: twoIsolates });
 }
 
 function smallRows(figures: Comparison, connections: number, subjects: readonly Subject[]): Row[] {
@@ -93,27 +100,31 @@ function smallRows(figures: Comparison, connections: number, subjects: readonly 
   return rows;
 }
 
-function heavyRows(figures: Comparison, title: string, goal?: Row["goal"]): Row[] {
-  const all = ["node:http", "koa", "workerd", "watt", "xcore"];
+function heavyRows(
+  figures: Comparison,
+  title: string,
+  { goal, subject = "xcore" }: { goal?: Row["goal"]; subject?: string } = {},
+): Row[] {
+  const all = ["node:http", "koa", "workerd", "watt", subject];
   return [
     {
-      ...rateRow(figures, title, "koa"),
+      ...rateRow(figures, title, "koa", subject),
       ...(goal === undefined ? {} : { goal }),
       measured: said(figures, "perSecond", all),
     },
     {
       what: `${title}: CPU per request against koa`,
-      value: figures.ratio("xcore", "koa", "cpuUs"),
+      value: figures.ratio(subject, "koa", "cpuUs"),
       unit: "x",
       measured: `${said(figures, "cpuUs", all)} us`,
     },
   ];
 }
 
-function rateRow(figures: Comparison, title: string, peer: string): Row {
+function rateRow(figures: Comparison, title: string, peer: string, subject = "xcore"): Row {
   return {
     what: `${title}: requests/s against ${peer}`,
-    value: figures.ratio("xcore", peer, "perSecond"),
+    value: figures.ratio(subject, peer, "perSecond"),
     unit: "x",
   };
 }
@@ -143,9 +154,12 @@ export default definePlugin({
 });`;
 
 async function benchWorkspace(): Promise<Workspace> {
+  const handlers = await readFile(packageFile("bench", "peers", "handlers.ts"), "utf8");
   return await makeWorkspace({
-    "integration.yaml": integration(),
+    "integration.yaml": integration("plugins: { pair: { isolates: 2 } }\n"),
     ...plugin("bench", source, "limits: { memory: 128mb }\n"),
-    "plugins/bench/handlers.ts": await readFile(packageFile("bench", "peers", "handlers.ts"), "utf8"),
+    ...plugin("pair", source, "limits: { memory: 128mb }\n"),
+    "plugins/bench/handlers.ts": handlers,
+    "plugins/pair/handlers.ts": handlers,
   });
 }
