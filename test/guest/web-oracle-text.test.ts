@@ -80,7 +80,8 @@ suite("text on the web, inside as in Node", () => {
       guest,
       fc.record({
         init: fc.oneof(
-          query,
+          // Node reads escapes that are no UTF-8 wrongly when there are other characters beside them.
+          query.map((chosen) => (chosen.includes("%") ? chosen.replace(/[^\0-\x7f]/gu, "") : chosen)),
           fc.array(fc.array(query, { maxLength: 3 })),
           fc.array(fc.tuple(query, query)),
           fc.dictionary(query, query),
