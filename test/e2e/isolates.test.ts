@@ -11,7 +11,7 @@ export default definePlugin({
   start() { id = crypto.randomUUID(); },
   routes: {
     "GET /": () => id,
-    "GET /spin": () => { const end = Date.now() + 1000; while (Date.now() < end); return id; },
+    "GET /spin": () => { const end = Date.now() + 1500; while (Date.now() < end); return id; },
     "GET /slow": async () => { await pause(600); return id; },
     "GET /stream": () => new Response(new ReadableStream({
       async start(to) {
