@@ -16,6 +16,8 @@ export function usageError(error: unknown, command: Command.Class): XcoreError |
   const message = messageOf(error)
     .replace(/\n?See more help with --help$/, "")
     .replace(/^The following errors? occurred:\s*/, "");
+  const missing = /^Missing required flag (\S+)$/.exec(message)?.[1];
+  if (missing !== undefined) return new XcoreError("USAGE", `${name} wants --${missing}`, { hint: help });
   return new XcoreError("USAGE", `${name}: ${message}`, { hint: help });
 }
 

@@ -67,6 +67,12 @@ describe("the command line", () => {
     assert.match(stderr, /xcore plugin rm wants <name>[^]*Try this:\n {2}xcore plugin rm <name>/);
   });
 
+  it("says which flag is missing", async () => {
+    const { code, stderr } = await xcore(["plugin", "publish"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /xcore plugin publish wants --to /);
+  });
+
   it("shows a topic's commands for the topic alone, and finds the nearest one in it", async () => {
     const topic = await xcore(["plugin"]);
     assert.equal(topic.code, 0);
