@@ -96,6 +96,6 @@ export function originOf(tenant: Tenant | undefined): CallOrigin {
 function required(tenancy: TenantAdmin | undefined): TenantAdmin {
   if (tenancy !== undefined) return tenancy;
   throw new XcoreError("TENANT_UNKNOWN", "this server has no tenants", {
-    hint: "Write the section tenants: in integration.yaml and start the server again; see docs/tenants.md.",
+    hint: "Write the section tenants: in integration.yaml and start the server again; see docs/services/tenants.md.",
   });
 }

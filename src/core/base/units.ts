@@ -7,6 +7,16 @@ export const sizePattern = String.raw`^\d+(\.\d+)?\s?([bB]|[kKmMgG][bB])$`;
 export const durationPattern = String.raw`^\d+(\.\d+)?\s?(ms|s|m|h|d)$`;
 export const ratePattern = String.raw`^\d+/\d*(ms|s|m|h|d)$`;
 
+/** What is written where a schema has one of these patterns, for messages. */
+export const quantities: ReadonlyMap<string, { readonly kind: string; readonly expected: string }> = new Map([
+  [sizePattern, { kind: "size", expected: 'a size such as "64mb" (units b, kb, mb, gb)' }],
+  [
+    durationPattern,
+    { kind: "duration", expected: 'a duration such as "200ms" or "5s" (units ms, s, m, h, d)' },
+  ],
+  [ratePattern, { kind: "rate", expected: 'a rate such as "100/1s" or "1000/m"' }],
+]);
+
 /** Bytes of "64mb" (units b, kb, mb, gb; powers of 1024), or undefined when the text is no size. */
 export function parseSize(text: string): number | undefined {
   return parse(text.toLowerCase(), sizeUnits);

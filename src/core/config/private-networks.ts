@@ -18,7 +18,8 @@ export function privateNetworksOf(
 }
 
 function faultOf(entry: string): string | undefined {
-  if (ipaddr.isValidCIDR(entry)) {
+  // A network of fewer parts, such as 10.0/8, means different things to different readers.
+  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) || ipaddr.IPv6.isValidCIDR(entry)) {
     const [, bits] = ipaddr.parseCIDR(entry);
     return bits === 0 ? `'${entry}' is every address there is; name the networks that are meant` : undefined;
   }

@@ -49,11 +49,9 @@ function sourceOf(
 /** `10.0.0.1` is the network 10.0.0.1/32. */
 function networkOf(text: string, path: readonly string[], complain: Complain): string {
   const network = isIP(text) === 0 ? text : `${text}/${text.includes(":") ? 128 : 32}`;
-  try {
-    ipaddr.parseCIDR(network);
-  } catch {
+  // A network of fewer parts, such as 10.0.0/8, means different things to different readers.
+  if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(network) && !ipaddr.IPv6.isValidCIDR(network))
     complain(path, `expected an address or network such as "10.0.0.0/8", got "${text}"`);
-  }
   return network;
 }
 

@@ -3,6 +3,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { TSchema } from "typebox";
 import type { Json } from "../../wire/json.ts";
 import { nearest } from "../base/nearest.ts";
+import { quantities } from "../base/units.ts";
 import { nearestUnit } from "./nearest-unit.ts";
 import type { Fault } from "./faults.ts";
 import type { YamlDocument } from "./yaml-document.ts";
@@ -158,7 +159,7 @@ function expectation(error: ErrorObject): string {
     case "uniqueItems":
       return "every entry only once";
     case "pattern":
-      return exampleOf(error) ?? `text that matches ${params["pattern"]}`;
+      return quantityOf(error)?.expected ?? exampleOf(error) ?? `text that matches ${params["pattern"]}`;
     case "format":
       return `text in the format "${params["format"]}"`;
     case "const":
@@ -169,6 +170,11 @@ function expectation(error: ErrorObject): string {
     default:
       return `a value that ${error.message ?? "is valid"}`;
   }
+}
+
+/** The size, duration or rate that the schema's pattern stands for. */
+function quantityOf(error: ErrorObject): { kind: string; expected: string } | undefined {
+  return quantities.get(String(error.parentSchema?.["pattern"]));
 }
 
 function exampleOf(error: ErrorObject): string | undefined {
@@ -213,7 +219,7 @@ function meant(error: ErrorObject): string | undefined {
   const text = String(error.data);
   if (error.keyword === "enum")
     return nearest(text, (error.params["allowedValues"] as unknown[]).map(String));
-  return nearestUnit(text, error.parentSchema?.["x-unit"]);
+  return nearestUnit(text, error.parentSchema?.["x-unit"] ?? quantityOf(error)?.kind);
 }
 
 function isSecret(error: ErrorObject): boolean {

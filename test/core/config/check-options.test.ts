@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { XcoreError } from "../../../src/core/base/error.ts";
+import { durationPattern } from "../../../src/core/base/units.ts";
 import { checkOptions, withPlace } from "../../../src/core/config/check-options.ts";
 import { readConfig } from "../../../src/core/config/read.ts";
 import { makeProject } from "./project.ts";
@@ -76,6 +77,17 @@ test("what came from a variable is not shown", async () => {
   const message = await messageOf("{ url: ${U} }", { U: "hunter2" });
   assert.match(message, /got a value that is not shown/);
   assert.doesNotMatch(message, /hunter2/);
+});
+
+test("sizes and durations of a service's options are asked for with their units", async () => {
+  const own = {
+    type: "object",
+    properties: { ttl: { type: "string", pattern: durationPattern, examples: ["10m"] } },
+  };
+  assert.match(
+    await messageOf("{ ttl: 5 hours }", {}, own),
+    /expected a duration such as .*\(units ms, s, m, h, d\), got the text "5 hours"; did you mean '5h'\?/,
+  );
 });
 
 test("a stranger's pattern without end is given up, and so is a schema that refers to itself for ever", async () => {

@@ -16,13 +16,14 @@ test("networks, addresses and names of hosts are taken; what is none of them, or
     "0.0.0.0/0",
     "::/0",
     "10.0.0.0/33",
+    "10.0/8",
     "host:8080",
     "http://host/",
     "127.1",
     "2130706433",
     "0x7f000001",
   ]);
-  assert.equal(faults.length, 8, faults.join("\n"));
+  assert.equal(faults.length, 9, faults.join("\n"));
   assert.match(faults[0] ?? "", /^policy\.privateNetworks\.0: '0\.0\.0\.0\/0' is every address there is/);
-  assert.match(faults[3] ?? "", /the name of a host without port, got "host:8080"/);
+  assert.match(faults[4] ?? "", /the name of a host without port, got "host:8080"/);
 });

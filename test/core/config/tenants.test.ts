@@ -61,6 +61,7 @@ test("what would let anybody choose a tenant is refused", async () => {
   );
   assert.match(await faultOf("from: { header: { name: x-tenant } }"), /proxies/);
   assert.match(await faultOf("from: { header: { name: x, proxies: [10.0.0.0/64] } }"), /address or network/);
+  assert.match(await faultOf("from: { header: { name: x, proxies: [10.0.0/8] } }"), /address or network/);
   assert.match(await faultOf(claim(`secret: ${secret}, algorithms: [none]`)), /algorithms/);
   assert.match(
     await faultOf(claim(`secret: ${secret}, algorithms: [RS256]`)),
