@@ -83,6 +83,12 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
   return reasons.length === 0 ? table : [...table, "", ...reasons];
 }
 
+/** One permission a line. */
+function mayFacts({ asks }: InventoryDetail): [string, string][] {
+  if (asks.length === 0) return [["may", "answer requests, and nothing else"]];
+  return asks.map(({ words }, at) => [at === 0 ? "may" : "", words]);
+}
+
 export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undefined): string[] {
   const listed = listedPlugin(entry, info);
   const facts: [string, string][] = [
@@ -102,13 +108,8 @@ export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undef
     ...(entry.licenses.length === 0
       ? []
       : [["npm packages", licenseWords(entry.licenses)] as [string, string]]),
-    [
-      "may",
-      entry.asks.length === 0
-        ? "answer requests, and nothing else"
-        : entry.asks.map((one) => one.words).join("; "),
-    ],
-    ...(entry.digest === null ? [] : [["digest", entry.digest] as [string, string]]),
+    ...mayFacts(entry),
+    ...(entry.digest === null ? [] : [["bundle", entry.digest] as [string, string]]),
     ["runs", entry.trusted ? "trusted, in the server's own process" : "in a sandbox"],
     ...dependencyFacts(entry),
     ...(info === undefined ? [] : liveFacts(info)),
