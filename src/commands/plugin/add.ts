@@ -33,6 +33,9 @@ export default class PluginAdd extends BaseCommand {
       multiple: true,
       multipleNonGreedy: true,
     }),
+    submodules: Flags.boolean({
+      summary: "Fetch the repository's git submodules, too; updates do so from then on.",
+    }),
     yes: Flags.boolean({ char: "y", summary: "Don't ask whether to go on; never allows a permission." }),
   };
 
@@ -46,6 +49,7 @@ export default class PluginAdd extends BaseCommand {
     const { name, entry, mounted } = await addPlugin({
       config,
       source: args.source,
+      submodules: flags.submodules,
       consent: consentOf({
         allow: flags.allow,
         yes: flags.yes,

@@ -18,6 +18,12 @@ const sourceSchema = closed(
     commit: Type.Optional(objectId("the full id of a commit, 40 or 64 hexadecimal digits")),
     tree: Type.Optional(objectId("the full id of a tree, 40 or 64 hexadecimal digits")),
     subfolder: Type.Optional(place("The plugin's folder within the repository or archive.")),
+    submodules: Type.Optional(
+      Type.Literal(true, {
+        errorMessage: "true: submodules of the repository are fetched, too",
+        description: "Submodules of the repository are fetched, too.",
+      }),
+    ),
     npm: Type.Optional(place("Name of the npm package.")),
     plugin: Type.Optional(place("Name of the plugin in a registry of plugins.")),
     serial: Type.Optional(

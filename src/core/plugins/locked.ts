@@ -9,6 +9,8 @@ export type LockedSource =
       /** As it was asked for; undefined for the repository's own default branch. */
       readonly ref: string | undefined;
       readonly subfolder: string | undefined;
+      /** Whether its submodules were asked for: the commit names theirs. */
+      readonly submodules?: true;
       /** Full id, 40 or 64 hexadecimal digits. */
       readonly commit: string;
       /** Id of the tree that was installed: the subfolder's, or the commit's. */

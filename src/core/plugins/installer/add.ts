@@ -17,7 +17,7 @@ import { knownPlugins, withWorkroom, type InstallerOptions, type Workroom } from
 import type { PluginData, PluginSchemas } from "./data.ts";
 import { originOf } from "./origin.ts";
 import { prepare, revisionOf, type Prepared, type PrepareSteps } from "./prepare.ts";
-import { parseSource } from "./source.ts";
+import { parseSource, type Source } from "./source.ts";
 import { putIntoStore } from "./store.ts";
 import { tryLoading } from "./trial.ts";
 
@@ -25,6 +25,8 @@ export interface AddOptions extends InstallerOptions {
   /** As it was written; local paths are relative to `cwd`. */
   source: string;
   cwd?: string;
+  /** Fetches a git source's submodules, too; the lock remembers it. Default: a source that has any is refused. */
+  submodules?: boolean;
   consent: Consent;
   /** Opens what keeps plugins' data; undefined where no server runs. With it a plugin that does not mount leaves no schema behind. */
   openData?: () => Promise<PluginData | undefined>;
@@ -43,11 +45,12 @@ export interface Installed {
 
 export async function addPlugin(options: AddOptions): Promise<Installed> {
   const { config, cwd = process.cwd(), trial = tryLoading } = options;
-  const source = await parseSource(options.source, {
+  const parsed = await parseSource(options.source, {
     cwd,
     workspace: config.workspace,
     registries: Object.keys(config.registries).length > 0,
   });
+  const source = options.submodules === true ? withSubmodules(parsed) : parsed;
   return withWorkroom(options, async (workroom) => {
     const before = await readLock(config.workspace);
     const prepared = await prepare(source, workroom, {
@@ -67,6 +70,13 @@ export async function addPlugin(options: AddOptions): Promise<Installed> {
       },
     });
     return workroom.alone(`plugin add ${options.source}`, () => putInPlace(prepared, workroom, options));
+  });
+}
+
+function withSubmodules(source: Source): Source {
+  if (source.type === "git") return { ...source, submodules: true };
+  throw new XcoreError("USAGE", `--submodules: a source of the kind '${source.type}' has no submodules`, {
+    hint: "Leave it out; for a repository in a folder write git+ in front of the path.",
   });
 }
 

@@ -1,4 +1,4 @@
-// Watches how large a folder grows while another program writes into it.
+// How large a folder is, and how large it grows while another program writes into it.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -11,13 +11,7 @@ export function watchSize(
   let exceeded = false;
   let measuring = Promise.resolve();
   const measure = async (): Promise<void> => {
-    const names = await readdir(folder, { recursive: true }).catch(() => []);
-    let total = 0;
-    for (const name of names) {
-      const info = await stat(join(folder, name)).catch(() => undefined);
-      if (info?.isFile() === true) total += info.size;
-    }
-    if (total <= cap) return;
+    if ((await sizeOf(folder)) <= cap) return;
     exceeded = true;
     stop();
   };
@@ -33,4 +27,15 @@ export function watchSize(
       await measuring;
     },
   };
+}
+
+/** Bytes of all files below it. */
+export async function sizeOf(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  let total = 0;
+  for (const name of names) {
+    const info = await stat(join(folder, name)).catch(() => undefined);
+    if (info?.isFile() === true) total += info.size;
+  }
+  return total;
 }

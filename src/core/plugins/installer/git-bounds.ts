@@ -3,8 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError } from "../../base/error.ts";
 import { formatSize } from "../../base/units.ts";
+import type { Caps } from "./caps.ts";
 import { watchSize } from "./folder-size.ts";
 import { GitRepository, gitFault, type GitOptions } from "./git-repository.ts";
+import type { GitSource } from "./source.ts";
 
 /** Runs `work` with a repository in `options.folder`. Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` when it grows beyond the cap. */
 export async function withinBounds<T>(
@@ -22,13 +24,7 @@ export async function withinBounds<T>(
   } catch (error) {
     options.signal.throwIfAborted();
     if (watch.exceeded) {
-      throw new XcoreError(
-        "SOURCE_INVALID",
-        `${source.url} is larger than ${formatSize(caps.transferBytes)}`,
-        {
-          hint: "Name the plugin's folder within it (…//folder), or give an archive of the plugin alone.",
-        },
-      );
+      throw tooLarge(source, caps);
     }
     if (deadline.aborted) {
       throw new XcoreError(
@@ -39,4 +35,10 @@ export async function withinBounds<T>(
     }
     throw gitFault(error, source);
   }
+}
+
+export function tooLarge(source: GitSource, caps: Caps): XcoreError {
+  return new XcoreError("SOURCE_INVALID", `${source.url} is larger than ${formatSize(caps.transferBytes)}`, {
+    hint: "Name the plugin's folder within it (…//folder), or give an archive of the plugin alone.",
+  });
 }

@@ -2,9 +2,19 @@
 import { rm } from "node:fs/promises";
 import { XcoreError } from "../../base/error.ts";
 import type { SourceCache } from "./cache.ts";
+import { sizeOf } from "./folder-size.ts";
+import { fetchBlobs, fetchOnly, listTree, writeOut } from "./git-files.ts";
 import { everything, fullId, objectFormatOf, resolveRef } from "./git-refs.ts";
-import { withinBounds } from "./git-bounds.ts";
+import { tooLarge, withinBounds } from "./git-bounds.ts";
 import type { GitOptions, GitRepository } from "./git-repository.ts";
+import {
+  joined,
+  mostSubmodules,
+  submoduleFault,
+  submodulesOf,
+  tooMany,
+  type Submodule,
+} from "./git-submodules.ts";
 import type { GitSource } from "./source.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
@@ -18,16 +28,43 @@ export interface GitResult {
   tree: string;
 }
 
-interface TreeEntry {
-  path: string;
-  id: string;
-  executable: boolean;
+interface Fetched extends GitResult {
+  submodules: Submodule[];
+  /** What its repository takes up. */
+  bytes: number;
 }
 
-const fetchOnly = ["--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none"];
-
-/** Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` for what lies in the repository. */
+/** With its submodules where the source asks for them. Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` for what lies in the repository. */
 export async function fetchGit(options: FetchOptions, target: StagedTree): Promise<GitResult> {
+  const { source, caps, folder } = options;
+  const began = performance.now();
+  const { commit, tree, bytes, submodules } = await fetchTree(options, { path: "", level: 0 }, target);
+  const queue = [...submodules];
+  let spent = bytes;
+  for (let at = 0; at < queue.length; at += 1) {
+    if (queue.length > mostSubmodules) throw tooMany();
+    const next = queue[at] as Submodule;
+    const left = {
+      ...caps,
+      fetchMs: Math.max(1, Math.ceil(caps.fetchMs - (performance.now() - began))),
+      transferBytes: caps.transferBytes - spent,
+    };
+    const of = { ...options, folder: `${folder}-${at + 1}`, source: next.source, caps: left };
+    const fetched = await fetchTree(of, next, target).catch((error: unknown) => {
+      throw submoduleFault(error, next.path);
+    });
+    spent += fetched.bytes;
+    if (spent > caps.transferBytes) throw tooLarge(source, caps);
+    queue.push(...fetched.submodules);
+  }
+  return { commit, tree };
+}
+
+async function fetchTree(
+  options: FetchOptions,
+  place: { path: string; level: number },
+  target: StagedTree,
+): Promise<Fetched> {
   const { source, caps, cache } = options;
   const known = source.commit ?? (fullId.test(source.ref ?? "") ? source.ref : undefined);
   const kept = known === undefined ? undefined : await cache.repository(source.remote, known);
@@ -40,11 +77,14 @@ export async function fetchGit(options: FetchOptions, target: StagedTree): Promi
       options.onProgress(`fetching ${wanted.slice(0, 12)}`);
       if (kept === undefined) await fetchCommit(git, source, wanted);
       const { commit, tree } = await identify(git, source, wanted);
-      const entries = await listTree(git, tree, caps.files);
+      const { files, links } = await listTree(git, tree, caps.files);
+      const submodules = await submodulesOf(git, { source, commit, ...place }, links);
+      const entries = files.map((entry) => ({ ...entry, path: joined(place.path, entry.path) }));
       await fetchBlobs(git, entries);
       await writeOut(git, entries, target);
+      const bytes = await sizeOf(folder);
       if (kept === undefined) await cache.keepRepository(folder, source.remote, commit);
-      return { commit, tree };
+      return { commit, tree, submodules, bytes };
     });
   } catch (error) {
     // What is kept may have been damaged; the next try fetches it anew.
@@ -96,81 +136,4 @@ async function identify(git: GitRepository, source: GitSource, wanted: string): 
     );
   }
   return { commit: commit[0] ?? "", tree: top[0] ?? "" };
-}
-
-async function listTree(git: GitRepository, tree: string, maxFiles: number): Promise<TreeEntry[]> {
-  const text = await git.run(["ls-tree", "-r", "-z", "--full-tree", tree], {
-    maxOutputBytes: (maxFiles + 1) * 400,
-  });
-  return text
-    .split("\0")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [head = "", path = ""] = splitOnce(line, "\t");
-      const [mode, type, id = ""] = head.split(" ");
-      if (type === "blob" && mode !== "120000") return { path, id, executable: mode === "100755" };
-      const what = mode === "120000" ? "a symbolic link" : "a submodule";
-      throw new XcoreError("SOURCE_INVALID", `the source is not installed: '${path}' is ${what}`, {
-        hint: "A plugin holds regular files only; ask its author to put the files themselves there.",
-      });
-    });
-}
-
-async function fetchBlobs(git: GitRepository, entries: readonly TreeEntry[]): Promise<void> {
-  const sizes = await blobSizes(git, entries);
-  const missing = [...new Set(entries.map((entry) => entry.id))].filter((id) => !sizes.has(id));
-  if (missing.length === 0) return;
-  await git.run(["fetch", "--progress", ...fetchOnly, "--stdin", "origin"], {
-    input: `${missing.join("\n")}\n`,
-  });
-  await git.configure();
-}
-
-async function blobSizes(git: GitRepository, entries: readonly TreeEntry[]): Promise<Map<string, number>> {
-  const input = entries.map((entry) => `${entry.id}\n`).join("");
-  const text = input === "" ? "" : (await git.catFile(["--batch-check"], { input })).toString();
-  const lines = text.split("\n").map((line) => line.split(" "));
-  return new Map(lines.flatMap(([id = "", type, size]) => (type === "blob" ? [[id, Number(size)]] : [])));
-}
-
-// Sizes are known and capped before a content is read; contents come in portions, so that memory is bounded too.
-async function writeOut(
-  git: GitRepository,
-  entries: readonly TreeEntry[],
-  target: StagedTree,
-): Promise<void> {
-  const sizes = await blobSizes(git, entries);
-  const wanted = entries.filter((entry) => target.claim(entry.path, sizes.get(entry.id) ?? 0));
-  const portionBytes = 16 * 1024 ** 2;
-  for (let at = 0; at < wanted.length;) {
-    const portion: TreeEntry[] = [];
-    for (let bytes = 0; at < wanted.length && bytes < portionBytes; at += 1) {
-      const entry = wanted[at] as TreeEntry;
-      portion.push(entry);
-      bytes += sizes.get(entry.id) ?? 0;
-    }
-    const bytes = await git.catFile(["--batch"], { input: portion.map((entry) => `${entry.id}\n`).join("") });
-    await writePortion(bytes, portion, target);
-  }
-}
-
-async function writePortion(bytes: Buffer, portion: readonly TreeEntry[], target: StagedTree): Promise<void> {
-  let at = 0;
-  for (const entry of portion) {
-    const headEnd = bytes.indexOf(10, at);
-    const [id, type, size] = bytes.toString("latin1", at, headEnd).split(" ");
-    if (headEnd === -1 || id !== entry.id || type !== "blob") {
-      throw new XcoreError("SOURCE_UNREACHABLE", `the repository did not give '${entry.path}'`, {
-        hint: "Try again; if it stays so, the repository is damaged.",
-      });
-    }
-    const end = headEnd + 1 + Number(size);
-    await target.write(entry.path, bytes.subarray(headEnd + 1, end), entry.executable);
-    at = end + 1;
-  }
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
 }

@@ -51,7 +51,9 @@ export async function candidateFor(entry: LockEntry, to: string, workspace: stri
   if (here.type === "git") {
     const suffix = here.subfolder === undefined ? "" : `//${here.subfolder}`;
     const parsed = await parseSource(`git+${here.url}${suffix}#${to}`, { cwd: workspace, workspace });
-    return { label: to, source: parsed };
+    const { submodules } = here;
+    const asked = parsed.type !== "git" || submodules === undefined ? {} : { submodules };
+    return { label: to, source: { ...parsed, ...asked } };
   }
   if (here.type === "npm") {
     const spec = parseNpmSpec(`${here.name}@${to}`);

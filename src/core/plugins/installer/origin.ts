@@ -6,7 +6,8 @@ export function originOf(source: LockedSource): string {
   switch (source.type) {
     case "git": {
       const ref = source.ref === undefined || source.ref === source.commit ? "" : ` (${source.ref})`;
-      return `${source.url}${inner(source.subfolder)} at ${source.commit}${ref}`;
+      const all = source.submodules === undefined ? "" : ", with its submodules";
+      return `${source.url}${inner(source.subfolder)} at ${source.commit}${ref}${all}`;
     }
     case "npm":
       return `npm:${source.name}@${source.release} of ${source.registry}`;

@@ -20,6 +20,8 @@ export interface GitSource {
   readonly subfolder: string | undefined;
   /** Full id of the commit that must be fetched; undefined: what `ref` points to now. */
   readonly commit: string | undefined;
+  /** Whether its submodules are fetched, too. Without it a source that has any is refused. */
+  readonly submodules?: true;
 }
 
 export interface TarballSource {
@@ -59,6 +61,8 @@ export interface SourceContext {
   workspace: string;
   /** Whether the installation has registries: then a plain name that is no path is looked up there. */
   registries?: boolean;
+  /** Refuses every place on this machine, unlooked at. */
+  remoteOnly?: boolean;
 }
 
 /**
@@ -80,6 +84,7 @@ export async function parseSource(text: string, context: SourceContext): Promise
   if (plain.startsWith("-")) throw invalid(text, "it begins with '-', as an option does");
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(plain)?.[1]?.toLowerCase();
   if (scheme === "file" || (scheme === undefined && !isScpLike(plain))) {
+    if (context.remoteOnly === true) throw invalid(text, "it is a place on this machine");
     return local(plain, { text, asGit, isUrl: scheme === "file", context });
   }
   const { address, subfolder, ref } = split(plain, text);
@@ -127,7 +132,8 @@ export async function sourceOfLock(locked: LockedSource, workspace: string): Pro
     );
   }
   if (source.type === "git" && locked.type === "git") {
-    return { ...source, subfolder, ref: locked.ref, commit: locked.commit };
+    const { ref, commit, submodules } = locked;
+    return { ...source, subfolder, ref, commit, ...(submodules === undefined ? {} : { submodules }) };
   }
   const archive = locked.type === "tarball" ? locked.archive : undefined;
   return { ...source, subfolder, ...(archive === undefined ? {} : { archive }) } as TarballSource;

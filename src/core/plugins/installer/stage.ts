@@ -67,8 +67,9 @@ async function stageGit(source: GitSource, folder: string, options: StageOptions
     { folder: repository, source, caps, env, signal, onProgress, cache },
     new StagedTree(folder, caps),
   );
-  const { url, ref, subfolder } = source;
-  return { type: "git", url, ref, subfolder, commit, tree };
+  const { url, ref, subfolder, submodules } = source;
+  const asked = submodules === undefined ? {} : { submodules };
+  return { type: "git", url, ref, subfolder, ...asked, commit, tree };
 }
 
 async function stageNpm(source: NpmSource, folder: string, options: StageOptions): Promise<LockedSource> {
