@@ -184,7 +184,8 @@ function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-function milliseconds(ms: number | null): string {
+/** `6.6 ms`, or `-` where there is none. */
+export function milliseconds(ms: number | null): string {
   return ms === null ? "-" : formatDuration(ms);
 }
 

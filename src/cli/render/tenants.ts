@@ -1,7 +1,7 @@
 // Tenants as people read them, a table within 80 columns.
 import { styleText } from "node:util";
 import type { Operations } from "../../core/index.ts";
-import type { OutputStream } from "./status.ts";
+import { milliseconds, type OutputStream } from "./status.ts";
 import { outputWidth, tableLines } from "./table.ts";
 
 type TenantStatus = Operations["tenant.list"]["result"][number];
@@ -12,7 +12,7 @@ const columns = [
   { title: "PLUGINS", shrinkTo: 10 },
   { title: "QUOTAS", shrinkTo: 10 },
   { title: "REQ/MIN", align: "right" },
-  { title: "P95 MS", align: "right" },
+  { title: "P95", align: "right" },
   { title: "ERRORS", align: "right" },
   { title: "SINCE" },
 ] as const;
@@ -25,7 +25,7 @@ export function tenantLines(tenants: readonly TenantStatus[], stream: OutputStre
     tenant.plugins === null ? "all" : tenant.plugins.join(", "),
     quotasOf(tenant),
     String(tenant.requestsPerMinute),
-    tenant.p95Ms === null ? "-" : String(tenant.p95Ms),
+    milliseconds(tenant.p95Ms).replace(" ", ""),
     String(tenant.errors),
     tenant.createdAt.slice(0, 10),
   ]);

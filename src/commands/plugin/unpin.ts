@@ -12,7 +12,7 @@ export default class PluginUnpin extends BaseCommand {
     const config = await this.workspaceConfig();
     const { pinPlugin } = await import("../../core/index.ts");
     const { name, version, changed } = await pinPlugin({ config, name: args.name, pinned: false });
-    this.logToStderr(`${name} ${version} is ${changed ? "now" : "already"} not pinned.`);
+    this.logToStderr(`${name} ${version} is ${changed ? "no longer" : "not"} pinned.`);
     return { name, version, changed };
   }
 }

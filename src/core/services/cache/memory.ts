@@ -25,7 +25,9 @@ class MemoryCache implements Service {
   }
 
   check(): Promise<Health> {
-    return Promise.resolve({ ok: true, latencyMs: 0, detail: `in process, ${this.#caches.size} plugins` });
+    const { size } = this.#caches;
+    const detail = `in process, ${size} ${size === 1 ? "plugin" : "plugins"}`;
+    return Promise.resolve({ ok: true, latencyMs: 0, detail });
   }
 
   forPlugin({ name }: PluginIdentity): Promise<Facade> {

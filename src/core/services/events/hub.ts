@@ -77,7 +77,10 @@ export class EventsHub implements EventsService {
     const health = (await this.#bridge?.check(timeoutMs)) ?? { ok: true, latencyMs: 0, detail: "in process" };
     const dropped = [...this.#subscribers].reduce((sum, one) => sum + one.dropped, this.#droppedByGone);
     const lost = dropped > 0 ? `, ${dropped} events dropped` : "";
-    return { ...health, detail: `${health.detail}, ${size} subscribers${lost}` };
+    return {
+      ...health,
+      detail: `${health.detail}, ${size} ${size === 1 ? "subscriber" : "subscribers"}${lost}`,
+    };
   }
 
   forPlugin(plugin: PluginIdentity): Promise<Facade> {
