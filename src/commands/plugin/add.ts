@@ -10,7 +10,7 @@ import { Progress } from "../../cli/progress.ts";
 import { connectIfRunning, serverNotice } from "../../cli/server-notice.ts";
 
 export default class PluginAdd extends BaseCommand {
-  static override summary = "Install a plugin from a git repository, an archive or a folder.";
+  static override summary = "Install a plugin from git, npm, a registry, an archive or a folder.";
   static override description =
     "Shows what the plugin asks for and wants your consent. Nothing of it is run before that, and no script of it ever. " +
     "What was approved is written into xcore.lock; a running server mounts it at once. If anything fails, nothing has changed.";
