@@ -48,7 +48,16 @@ describe("the packed package", () => {
     const top = new Set(files.map((path) => path.split("/")[0]));
     assert.deepEqual(
       [...top].toSorted(),
-      ["README.md", "bin", "dist", "package.json", "schemas", "templates", "tsconfig.plugin.json"].toSorted(),
+      [
+        "README.md",
+        "bin",
+        "dist",
+        "docs",
+        "package.json",
+        "schemas",
+        "templates",
+        "tsconfig.plugin.json",
+      ].toSorted(),
     );
     assert.ok(!files.includes("bin/dev.js"));
     assert.ok(files.includes("dist/oclif.manifest.json"));
