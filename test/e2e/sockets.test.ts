@@ -17,7 +17,7 @@ export default definePlugin({
     "GET /plain": () => "plain",
     "GET /forbidden": () => new Response("no", { status: 403 }),
     "GET /never": () => new Promise(() => undefined),
-    "GET /header": () => new Response(null, { status: 101, webSocket: new WebSocketPair()[0], headers: { "x-bad": "\\u2028" } }),
+    "GET /header": () => new Response(null, { status: 101, webSocket: new WebSocketPair()[0], headers: { "x-bad": "\\u0001" } }),
     "GET /echo": (request, { signal }) => {
       const { 0: client, 1: server } = new WebSocketPair();
       server.accept();
