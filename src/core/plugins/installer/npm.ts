@@ -74,7 +74,7 @@ export async function findPackage(
 ): Promise<NpmPackage> {
   const { workspace, scopes, caps, env, signal } = options;
   const npmrc = await readNpmrc(workspace, env);
-  const registry = npmrc.registryOf(name);
+  const registry = await npmrc.registryOf(name);
   const scope = scopeOf(name);
   const pinned = (scope === undefined ? undefined : scopes[scope]) ?? approvedFrom;
   if (pinned !== undefined && pinned !== registry) throw anotherRegistry(name, pinned, registry);

@@ -1,19 +1,19 @@
 // Where npm would fetch a package from, and with which credentials: read from the .npmrc files and variables that npm reads.
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { XcoreError, systemCode } from "../../base/error.ts";
 import { scopeOf } from "./npm-spec.ts";
 import { isLoopback } from "./source.ts";
 
 export interface Npmrc {
-  /** Address of the registry of a package, with a slash at its end. Throws `SOURCE_INVALID` when it is none. */
-  registryOf(packageName: string): string;
+  /** Address of the registry of a package, with a slash at its end. Rejects with `SOURCE_INVALID` when it is none. */
+  registryOf(packageName: string): Promise<string>;
   /** Value of the `Authorization` header for this address; undefined where none is set up. */
   authorization(url: string): string | undefined;
 }
-
-const publicRegistry = "https://registry.npmjs.org/";
 
 /** The project's file wins over the user's, that one over the system's, and `npm_config_…` variables over all. */
 export async function readNpmrc(workspace: string, env: NodeJS.ProcessEnv): Promise<Npmrc> {
@@ -42,13 +42,29 @@ export async function readNpmrc(workspace: string, env: NodeJS.ProcessEnv): Prom
   for (const file of files) for (const [key, value] of parse(await text(file), env)) settings.set(key, value);
   for (const [key, value] of variables) settings.set(key, value);
   return {
-    registryOf: (name) => {
+    registryOf: async (name) => {
       const scope = scopeOf(name);
       const scoped = scope === undefined ? undefined : settings.get(`${scope}:registry`);
-      return checkedRegistry(scoped ?? settings.get("registry") ?? publicRegistry);
+      return checkedRegistry(scoped ?? settings.get("registry") ?? (await npmsOwn(workspace, env)));
     },
     authorization: (url) => authorizationOf(url, settings),
   };
+}
+
+/** Where npm goes when nobody has told it: only npm itself knows. */
+async function npmsOwn(workspace: string, env: NodeJS.ProcessEnv): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)("npm", ["config", "get", "registry"], {
+      cwd: workspace,
+      env,
+    });
+    return stdout.trim();
+  } catch (error) {
+    throw new XcoreError("SOURCE_INVALID", "no npm registry is set, and npm could not be asked for its own", {
+      hint: "Set registry=https://… in .npmrc, or install npm.",
+      cause: error,
+    });
+  }
 }
 
 async function text(file: string): Promise<string> {

@@ -1,6 +1,8 @@
 // npm packages as plugins: from the registry npm would ask, pinned by digest, with no script run and no name confused.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { addPlugin, type AddOptions } from "../../../../src/core/plugins/installer/add.ts";
@@ -182,13 +184,12 @@ describe(".npmrc", () => {
     const npmrc = await reading(
       "; a comment\nregistry = https://one.example/npm\n@acme:registry='https://two.example'\n",
     );
-    assert.equal(npmrc.registryOf("notes"), "https://one.example/npm/");
-    assert.equal(npmrc.registryOf("@acme/notes"), "https://two.example/");
+    assert.equal(await npmrc.registryOf("notes"), "https://one.example/npm/");
+    assert.equal(await npmrc.registryOf("@acme/notes"), "https://two.example/");
     const changed = await reading("registry=https://one.example\n", {
       npm_config_registry: "https://three.example",
     });
-    assert.equal(changed.registryOf("notes"), "https://three.example/");
-    assert.equal((await reading("")).registryOf("notes"), "https://registry.npmjs.org/");
+    assert.equal(await changed.registryOf("notes"), "https://three.example/");
   });
 
   test("gives credentials to the addresses below the one they were written for", async () => {
@@ -212,7 +213,19 @@ describe(".npmrc", () => {
       "https://u:p@one.example",
     ]) {
       const npmrc = await reading(`registry=${address}\n`);
-      assert.throws(() => npmrc.registryOf("notes"), { code: "SOURCE_INVALID" }, address);
+      await assert.rejects(npmrc.registryOf("notes"), { code: "SOURCE_INVALID" }, address);
     }
+  });
+
+  test("is asked of npm where nobody set it", async (t) => {
+    await using project = await makeProject();
+    const folder = await mkdtemp(join(tmpdir(), "xcore-npm-"));
+    t.after(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, "npm"), "#!/bin/sh\necho https://four.example/\n", { mode: 0o755 });
+    const read = (path: string) => readNpmrc(project.folder, { HOME: "/nonexistent", PATH: path });
+    const npmrc = await read(`${folder}:${process.env["PATH"] ?? ""}`);
+    assert.equal(await npmrc.registryOf("notes"), "https://four.example/");
+    const without = await read(join(folder, "nothing"));
+    await assert.rejects(without.registryOf("notes"), { code: "SOURCE_INVALID", hint: /registry=/ });
   });
 });
