@@ -131,14 +131,13 @@ export function jobsConformance(
         ran.push(job.data);
         return null;
       });
-      const asked = Date.now();
-      await enqueue(owner, { name: "later", data: "kept", delayMs: 1200 });
-      const dropped = await enqueue(owner, { name: "later", data: "dropped", delayMs: 1200 });
+      await enqueue(owner, { name: "later", data: "kept", delayMs: 2500 });
+      const dropped = await enqueue(owner, { name: "later", data: "dropped", delayMs: 2500 });
       assert.deepEqual(await cancel(owner, dropped), { cancelled: true });
       assert.deepEqual(await cancel(owner, dropped), { cancelled: false });
-      await until(() => ran.length > 0);
-      assert.ok(Date.now() - asked >= 1190);
-      assert.deepEqual(ran, ["kept"]);
+      await enqueue(owner, { name: "later", data: "at once" });
+      await until(() => ran.length > 1);
+      assert.deepEqual(ran, ["at once", "kept"]);
     });
 
     test("a plugin can't cancel another plugin's job", async () => {

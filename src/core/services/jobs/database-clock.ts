@@ -11,14 +11,21 @@ export class DatabaseClock {
 
   /** Sets the clock by the database. */
   async read(pool: Pool): Promise<void> {
+    const asked = performance.now();
     const { rows } = await pool.query<{ now: number }>(`SELECT ${databaseNow} AS now`);
-    if (rows[0] !== undefined) this.set(rows[0].now);
+    if (rows[0] !== undefined) this.set(rows[0].now, asked);
   }
 
-  /** `ms`: what the database has just said. */
-  set(ms: number): void {
-    this.#readMs = ms;
-    this.#readAt = performance.now();
+  /**
+   * `ms`: what the database has just said; `asked`: when it was asked, by `performance.now()`. It read its clock somewhere
+   * between the two, so now it is at least `ms` there and at most that and the time the answer took: a clock that already
+   * shows a moment in between is not made worse by a slow answer.
+   */
+  set(ms: number, asked: number): void {
+    const at = performance.now();
+    const shown = this.#readMs + at - this.#readAt;
+    this.#readMs = Math.min(Math.max(shown, ms), ms + at - asked);
+    this.#readAt = at;
   }
 
   now(): Date {

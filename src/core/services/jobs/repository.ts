@@ -124,6 +124,7 @@ export class ClaimingRepository extends PostgresJobRepository {
 
   async #lookForAll(): Promise<Map<string, { stale: boolean }>> {
     const { pool, clock, claimable, aheadMs, lockLifetimeMs, soon } = this.#options;
+    const asked = performance.now();
     const { rows } = await pool.query<{ name: string | null; ms: number; stale: boolean }>(
       `SELECT name, ms, false AS stale FROM (
          SELECT name, (SELECT extract(epoch FROM next_run_at - now())::float8 * 1000 FROM jobs
@@ -139,7 +140,7 @@ export class ClaimingRepository extends PostgresJobRepository {
     );
     const due = new Map<string, { stale: boolean }>();
     for (const { name, ms, stale } of rows) {
-      if (name === null) clock.set(ms);
+      if (name === null) clock.set(ms, asked);
       else if (ms > 0) soon(name, ms);
       else due.set(name, { stale });
     }
