@@ -15,6 +15,7 @@ import { installedPlugins } from "./plugins/installed.ts";
 import { findBinaries } from "./services/database/embedded/binaries.ts";
 import { inspectData, placesIn } from "./services/database/embedded/data-folder.ts";
 import { chooseUser, userName } from "./services/database/embedded/run-as.ts";
+import { planServices } from "./services/plan.ts";
 
 export interface Check {
   name: string;
@@ -42,6 +43,7 @@ export async function examine(options: { workspace?: string } = {}): Promise<Che
   const found = config;
   return [
     ...checks,
+    await check("services", () => services(found)),
     await check("plugins", () => plugins(found)),
     await check("port", () => port(found)),
     await check("data folder", () => dataFolder(found)),
@@ -106,6 +108,12 @@ async function isolatedVm(): Promise<Finding> {
       .slice(-1);
     return { ok: false, detail: `it does not load: ${first}`, cure };
   }
+}
+
+/** Drivers and options, as a start would check them; nothing is opened. */
+async function services(config: Config): Promise<Finding> {
+  const plans = await planServices(config);
+  return { ok: true, detail: plans.map(({ name, provider }) => `${name}: ${provider.driver}`).join(", ") };
 }
 
 async function plugins(config: Config): Promise<Finding> {

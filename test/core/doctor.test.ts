@@ -28,6 +28,30 @@ test("a broken integration.yaml is shown with its line, and the machine is still
   assert.match(config.detail, /integration\.yaml:2:1/);
 });
 
+test("options of services are checked as a start would, all of them in one go", async () => {
+  const checks = await examined(
+    "name: a\nserver: { port: 0 }\nservices:\n  database: { poolSze: 5 }\n  cache: { driver: redis, url: cache.internal }\n  jobs: { driver: agend }\n  mail: { module: ./mail.ts }",
+  );
+  const { ok, detail = "", cure = "" } = checks.get("services") ?? {};
+  assert.equal(ok, false);
+  assert.match(
+    detail,
+    /integration\.yaml:4:15 {2}services\.database\.poolSze: unknown key.*did you mean 'poolSize'/,
+  );
+  assert.match(detail, /integration\.yaml:5:32 {2}services\.cache\.url: expected/);
+  assert.match(detail, /services\.jobs\.driver: there is no driver 'agend'; did you mean 'agenda'/);
+  assert.match(detail, /services\.mail\.module: there is no file/);
+  assert.match(cure, /Correct .*integration\.yaml/);
+});
+
+test("services that are as they should be are listed with their drivers", async () => {
+  const checks = await examined("name: a\nserver: { port: 0 }\nservices: { cache: { driver: redis } }");
+  assert.equal(
+    checks.get("services")?.detail,
+    "database: embedded, cache: redis, jobs: agenda, events: memory",
+  );
+});
+
 test("a broken plugin is named with its cure", async () => {
   const checks = await examined("name: a\nserver: { port: 0 }", { "plugins/bad/plugin.yaml": "name: bad" });
   assert.equal(checks.get("plugins")?.ok, false);

@@ -2,17 +2,14 @@
 import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
-import { withPlace } from "../config/check-options.ts";
-import type { Config, ServiceConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import type { ServiceStatus } from "../status.ts";
-import { builtinProvider } from "./builtin.ts";
 import type { DatabaseService } from "./database/database.ts";
 import type { EventsService } from "./events/events.ts";
 import type { JobsService } from "./jobs/jobs.ts";
-import { providerOptions } from "./options.ts";
-import { checkNeeds } from "./order.ts";
-import { assertService, assertTenants, ownProvider } from "./own.ts";
-import type { Provider, Service } from "./service.ts";
+import { assertService, assertTenants } from "./own.ts";
+import { planServices, type ServicePlan } from "./plan.ts";
+import type { Service } from "./service.ts";
 
 export interface ServiceRegistry extends AsyncDisposable {
   /** In the order of integration.yaml. */
@@ -38,23 +35,14 @@ export interface OpenServicesOptions {
   openTimeoutMs?: number;
 }
 
-interface Plan {
-  name: string;
-  provider: Provider;
-  options: unknown;
-}
-
 const closeTimeoutMs = 10_000;
 
 export async function openServices(config: Config, options: OpenServicesOptions): Promise<ServiceRegistry> {
-  const plans = await Promise.all(
-    Object.entries(config.services).map(([name, service]) => planOf(config.file, name, service)),
-  );
-  checkNeeds(new Map(plans.map((plan) => [plan.name, plan.provider.needs])));
+  const plans = await planServices(config);
   const opened: { name: string; service: Service }[] = [];
   const opening = new Map<string, Promise<Service>>();
   const byName = new Map(plans.map((plan) => [plan.name, plan]));
-  const open = (plan: Plan): Promise<Service> => {
+  const open = (plan: ServicePlan): Promise<Service> => {
     const known = opening.get(plan.name);
     if (known !== undefined) return known;
     const fresh = openOne(plan).then((service) => {
@@ -64,7 +52,7 @@ export async function openServices(config: Config, options: OpenServicesOptions)
     opening.set(plan.name, fresh);
     return fresh;
   };
-  const openOne = async (plan: Plan): Promise<Service> => {
+  const openOne = async (plan: ServicePlan): Promise<Service> => {
     const needs: Record<string, Service> = {};
     await Promise.all(
       plan.provider.needs.map(async (need) => {
@@ -87,18 +75,8 @@ export async function openServices(config: Config, options: OpenServicesOptions)
   );
 }
 
-async function planOf(file: string, name: string, service: ServiceConfig): Promise<Plan> {
-  const provider =
-    service.module === undefined
-      ? await builtinProvider(name, service.driver).catch((error: unknown) => {
-          throw withPlace(asXcoreError(error), file, ["services", name, "driver"]);
-        })
-      : await ownProvider(name, service.module);
-  return { name, provider, options: providerOptions(file, name, provider, service.options) };
-}
-
 async function openPlan(
-  plan: Plan,
+  plan: ServicePlan,
   needs: Readonly<Record<string, Service>>,
   config: Config,
   { logger, openTimeoutMs = 60_000 }: OpenServicesOptions,
