@@ -93,12 +93,12 @@ const set = (env: Readonly<Record<string, string | undefined>>): Record<string, 
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 
 // `server:` with every key under it commented out is null in YAML and means "nothing said". Inside a plugin's entry and a
-// provider's options null may mean something and stays.
+// provider's options null may mean something and stays. `tenants:` without a word is no word for "everybody shares everything".
 function dropEmpty(value: Json, path: readonly string[]): void {
   if (typeof value !== "object" || value === null || path.length > 1) return;
   for (const [key, inner] of Object.entries(value)) {
     if (inner !== null) dropEmpty(inner, [...path, key]);
-    else if (path[0] === "plugins") Reflect.set(value, key, {});
+    else if (path[0] === "plugins" || (path.length === 0 && key === "tenants")) Reflect.set(value, key, {});
     else Reflect.deleteProperty(value, key);
   }
 }

@@ -79,7 +79,7 @@ const claim = closed(
 
 export const tenantsSchema = closed(
   {
-    from: closed(
+    from: Type.Object(
       {
         subdomain: Type.Optional(
           Type.String({
@@ -93,7 +93,11 @@ export const tenantsSchema = closed(
         header: Type.Optional(header),
         claim: Type.Optional(claim),
       },
-      "Where a request's tenant comes from; exactly one of these.",
+      {
+        additionalProperties: false,
+        description: "Where a request's tenant comes from; exactly one of these.",
+        examples: [{ subdomain: "example.com" }],
+      },
     ),
     isolation: Type.Optional(
       Type.Enum(["shared", "isolate"], {

@@ -24,7 +24,10 @@ export function tenantsConfig(
   const sources = Object.keys(yaml.from);
   if (sources.length !== 1) {
     const got = sources.length === 0 ? "nothing" : sources.join(" and ");
-    complain(["tenants", "from"], `expected exactly one of subdomain, header and claim, got ${got}`);
+    complain(
+      ["tenants", "from"],
+      `expected exactly one of subdomain, header and claim, got ${got}; for example { subdomain: example.com }`,
+    );
   }
   return {
     from: sourceOf(yaml.from, workspace, complain),

@@ -126,7 +126,7 @@ function missingKey(error: ErrorObject, path: readonly string[], document: YamlD
   const key = String(error.params["missingProperty"]);
   const schema: unknown = Object(error.parentSchema?.["properties"])[key];
   const examples: unknown = Object(schema)["examples"];
-  const example = Array.isArray(examples) ? `; for example '${key}: ${examples[0]}'` : "";
+  const example = Array.isArray(examples) ? `; for example '${key}: ${flow(examples[0])}'` : "";
   const [start] = document.span(path, path.length === 0 ? "value" : "key");
   return {
     path: [...path, key],
@@ -135,6 +135,15 @@ function missingKey(error: ErrorObject, path: readonly string[], document: YamlD
     expected: `'${key}'`,
     got: "nothing",
   };
+}
+
+/** As one line of YAML. */
+function flow(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
+  return `{ ${Object.entries(value)
+    .map(([key, inner]) => `${key}: ${flow(inner)}`)
+    .join(", ")} }`;
 }
 
 function expectation(error: ErrorObject): string {

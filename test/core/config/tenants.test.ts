@@ -51,6 +51,17 @@ test("a tenant comes from a subdomain, a header of a proxy, or a claim", async (
   });
 });
 
+test("a section that says nothing is no section that everybody shares, and its error shows one that does", async () => {
+  for (const section of ["tenants: {}", "tenants:", "tenants: { from: }"]) {
+    await using project = await makeProject({ "integration.yaml": `name: my-app\n${section}\n` });
+    const error = await errorOf(readConfig({ workspace: project.folder, env: {} }));
+    assert.match(
+      error.message,
+      /tenants\.from: missing key 'from'; for example 'from: \{ subdomain: example\.com \}'/,
+    );
+  }
+});
+
 test("what would let anybody choose a tenant is refused", async () => {
   const secret = "s".repeat(32);
   const claim = (rest: string): string => `from: { claim: { name: t, issuer: i, audience: a, ${rest} } }`;

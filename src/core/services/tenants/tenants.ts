@@ -3,11 +3,11 @@ import { sleep } from "../../base/deadline.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { suggestion } from "../../base/nearest.ts";
-import { parseRate, parseSize } from "../../base/units.ts";
 import type { TenantsConfig } from "../../config/config.ts";
 import { nameFault } from "../../config/names.ts";
 import type { DatabaseService } from "../database/database.ts";
 import { TenantListener } from "./listener.ts";
+import { checkQuotas } from "./quotas.ts";
 import { TenantStore, type TenantChange, type TenantQuotas, type TenantRow } from "./store.ts";
 import { Tenant, unknownTenant, type TenantStatus } from "./tenant.ts";
 
@@ -224,24 +224,4 @@ function exists({ name, state }: TenantRow): XcoreError {
   return new XcoreError("TENANT_EXISTS", `tenant '${name}' ${what}`, {
     hint: state === "dropping" ? `Finish that: xcore tenant drop ${name}` : "Choose another name.",
   });
-}
-
-function checkQuotas(quotas: TenantQuotas | undefined): void {
-  const { requests, jobs, storage } = quotas ?? {};
-  const rate = requests == null ? undefined : parseRate(requests);
-  if (requests != null && (rate === undefined || rate.count < 1)) {
-    throw new XcoreError(
-      "INPUT_INVALID",
-      `the quota of requests must be a rate such as "600/1m", got '${requests}'`,
-    );
-  }
-  if (storage != null && !((parseSize(storage) ?? 0) >= 1)) {
-    throw new XcoreError(
-      "INPUT_INVALID",
-      `the quota of storage must be a size such as "1gb", got '${storage}'`,
-    );
-  }
-  if (jobs != null && (!Number.isInteger(jobs) || jobs < 1)) {
-    throw new XcoreError("INPUT_INVALID", `the quota of jobs must be a whole number from 1, got ${jobs}`);
-  }
 }

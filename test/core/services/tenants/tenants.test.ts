@@ -1,6 +1,7 @@
 // The registry of tenants on a real Postgres: what happens when things go wrong half way, or at the same time.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { XcoreError } from "../../../../src/core/base/error.ts";
 import { silentLogger } from "../../../../src/core/base/log.ts";
 import { TenantStore } from "../../../../src/core/services/tenants/store.ts";
 import { Tenants } from "../../../../src/core/services/tenants/tenants.ts";
@@ -115,14 +116,19 @@ describe("the registry of tenants", () => {
     assert.equal(tenants.forCall("standard").maxBytes, 1024);
     await tenants.set("standard", { quotas: { storage: "2kb" } });
     assert.equal(tenants.forCall("standard").maxBytes, 2048);
-    for (const quotas of [
-      { requests: "many" },
-      { requests: "0/1s" },
-      { jobs: 0 },
-      { jobs: 1.5 },
-      { storage: "much" },
-    ]) {
-      await assert.rejects(tenants.set("set", { quotas }), { code: "INPUT_INVALID" }, JSON.stringify(quotas));
+    for (const [quotas, hint] of [
+      [{ requests: "many" }, /600\/1m/],
+      [{ requests: "0/1s" }, /600\/1m/],
+      [{ requests: "250" }, /250\/1m/],
+      [{ requests: "250 per minute" }, /250\/1m/],
+      [{ jobs: 0 }, /1000/],
+      [{ jobs: 1.5 }, /1000/],
+      [{ storage: "much" }, /1gb/],
+      [{ storage: "2 gigs" }, /2gb/],
+    ] as const) {
+      const matches = (error: Error) =>
+        error instanceof XcoreError && error.code === "INPUT_INVALID" && hint.test(error.hint ?? "");
+      await assert.rejects(tenants.set("set", { quotas }), matches, JSON.stringify(quotas));
     }
   });
 
