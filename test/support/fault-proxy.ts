@@ -83,6 +83,12 @@ export async function openFaultProxy(target: ProxyTarget): Promise<FaultProxy> {
   };
 }
 
+/** Node leaves a socket that is reset while its end is being written open for good, and the process then spins at its exit. */
+function breakOff(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 function connectTcp({ host = "127.0.0.1", port = 0 }: ProxyTarget): Socket {
   return connect({ host, port, noDelay: true });
 }
@@ -117,12 +123,12 @@ class Link {
     client.on("close", () => upstream.destroy());
     // A server that dies breaks its connections; those of a half-open one must not hear of it.
     upstream.on("error", () => {
-      if (!this.#forgotten) client.resetAndDestroy();
+      if (!this.#forgotten) breakOff(client);
     });
   }
 
   reset(): void {
-    this.#options.client.resetAndDestroy();
+    breakOff(this.#options.client);
     this.#options.upstream.destroy();
   }
 
