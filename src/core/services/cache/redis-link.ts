@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { AwaitedAnswers } from "./answers.ts";
 import { defineQuota } from "./redis-quota.ts";
 
 export interface RedisLinkOptions {
@@ -20,7 +21,10 @@ export interface RedisLinkOptions {
 /** Puts right in Redis what could not be written. */
 type Repair = (redis: Redis) => Promise<unknown>;
 
-const commandTimeoutMs = 150;
+/** The longest a plugin's call waits; a request makes two at most, and the second finds that Redis is not trusted. */
+const answerMs = 100;
+/** Of what no request waits for: repairs and the removal of a plugin. */
+const commandTimeoutMs = 400;
 const probeEveryMs = 500;
 /** So often a connection may fail to answer before it is made anew: its other end may be gone without a word. */
 const unansweredProbes = 3;
@@ -32,6 +36,7 @@ export class RedisLink {
   readonly #subscriber: Redis;
   readonly #node = randomUUID();
   readonly #channel: string;
+  readonly #answers = new AwaitedAnswers();
   readonly #unwritten = new Map<string, Repair>();
   #overflowed = false;
   #trusted = false;
@@ -84,7 +89,12 @@ export class RedisLink {
     clearTimeout(timer);
   }
 
-  async read<T>(operation: (redis: Redis) => Promise<T>): Promise<T> {
+  /** One command, and its answer in time. */
+  read<T>(operation: (redis: Redis) => Promise<T>): Promise<T> {
+    return this.#trusting((redis) => this.#answers.within(operation(redis), answerMs));
+  }
+
+  async #trusting<T>(operation: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.#trusted) throw this.#away();
     try {
       return await operation(this.#redis);
@@ -120,11 +130,11 @@ export class RedisLink {
 
   /** Deletes every key that begins with `start`, or those of them whose rest is chosen by `which`. */
   async clear(start: string, which?: (rest: string) => boolean): Promise<void> {
-    await this.read((redis) => unlinkAll(redis, start, which));
+    await this.#trusting((redis) => unlinkAll(redis, start, which));
   }
 
   async ping(): Promise<void> {
-    await this.#redis.ping();
+    await this.#answers.within(this.#redis.ping(), answerMs);
   }
 
   close(): void {
@@ -148,6 +158,7 @@ export class RedisLink {
       );
     }
     this.#trusted = false;
+    this.#answers.giveUp(this.#reason);
     this.#probeLater();
   }
 
@@ -161,7 +172,7 @@ export class RedisLink {
     if (this.#closed || this.#trusted || this.#probing) return;
     this.#probing = true;
     try {
-      await this.#redis.ping();
+      await this.ping();
       this.#unanswered = 0;
       while (this.#overflowed || this.#unwritten.size > 0) await this.#repair();
       // A connection that hears nothing looks like one with nothing to hear: after an outage it is made anew.

