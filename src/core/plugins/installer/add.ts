@@ -17,7 +17,8 @@ import { knownPlugins, withWorkroom, type InstallerOptions, type Workroom } from
 import type { PluginData, PluginSchemas } from "./data.ts";
 import { originOf } from "./origin.ts";
 import { prepare, revisionOf, type Prepared, type PrepareSteps } from "./prepare.ts";
-import { parseSource, type Source } from "./source.ts";
+import { parseSource } from "./source.ts";
+import type { Source } from "./source-kinds.ts";
 import { putIntoStore } from "./store.ts";
 import { tryLoading } from "./trial.ts";
 

@@ -6,7 +6,7 @@ import { formatSize } from "../../base/units.ts";
 import type { Caps } from "./caps.ts";
 import { watchSize } from "./folder-size.ts";
 import { GitRepository, gitFault, type GitOptions } from "./git-repository.ts";
-import type { GitSource } from "./source.ts";
+import type { GitSource } from "./source-kinds.ts";
 
 /** Runs `work` with a repository in `options.folder`. Throws `SOURCE_UNREACHABLE`, or `SOURCE_INVALID` when it grows beyond the cap. */
 export async function withinBounds<T>(

@@ -5,7 +5,7 @@ import { simpleGit, type SimpleGit } from "simple-git";
 import { XcoreError, messageOf } from "../../base/error.ts";
 import type { Caps } from "./caps.ts";
 import { endStrays } from "./strays.ts";
-import type { GitSource } from "./source.ts";
+import type { GitSource } from "./source-kinds.ts";
 
 export interface GitOptions {
   /** Where the repository may be made; or one that was made here before. */

@@ -4,7 +4,8 @@ import { XcoreError } from "../../base/error.ts";
 import { blobSizes, fetchBlobs, type Gitlink } from "./git-files.ts";
 import type { GitRepository } from "./git-repository.ts";
 import { pathFault } from "./paths.ts";
-import { isLoopback, parseSource, type GitSource } from "./source.ts";
+import { isLoopback, parseSource } from "./source.ts";
+import type { GitSource } from "./source-kinds.ts";
 
 export interface Submodule {
   /** Where its files lie below the plugin's folder. */

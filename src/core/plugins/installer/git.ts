@@ -15,7 +15,7 @@ import {
   tooMany,
   type Submodule,
 } from "./git-submodules.ts";
-import type { GitSource } from "./source.ts";
+import type { GitSource } from "./source-kinds.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
 export interface FetchOptions extends GitOptions {

@@ -10,7 +10,8 @@ import { newestIn } from "./npm-registry.ts";
 import { parseNpmSpec } from "./npm-spec.ts";
 import { newestInRegistry } from "../registries/newest.ts";
 import { parseRegistrySpec } from "../registries/spec.ts";
-import { parseSource, sourceOfLock, type GitSource, type NpmSource, type Source } from "./source.ts";
+import { parseSource, sourceOfLock } from "./source.ts";
+import type { GitSource, NpmSource, Source } from "./source-kinds.ts";
 
 export interface Candidate {
   /** As people say it: `v1.3.0`, `1.3.0`, twelve digits of a commit. */

@@ -8,7 +8,7 @@ import { download } from "./download.ts";
 import { lookUpPackage, releaseFor, type NpmPackage } from "./npm-registry.ts";
 import { scopeOf } from "./npm-spec.ts";
 import { readNpmrc } from "./npmrc.ts";
-import type { NpmSource } from "./source.ts";
+import type { NpmSource } from "./source-kinds.ts";
 
 export interface RegistryOptions {
   /** Its .npmrc is in force. */

@@ -17,7 +17,7 @@ import { knownBad, refuseKnownBad } from "./advisories.ts";
 import type { Workroom } from "./context.ts";
 import { differences, listFiles, type Listing } from "./digest.ts";
 import { installPackages } from "./packages.ts";
-import type { Source } from "./source.ts";
+import type { Source } from "./source-kinds.ts";
 import { stage } from "./stage.ts";
 import type { Trial, TrialOptions } from "./trial.ts";
 

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { XcoreError } from "../../base/error.ts";
 import { parseRegistrySpec } from "../registries/spec.ts";
 import { parseNpmSpec } from "./npm-spec.ts";
-import type { Source, SourceContext } from "./source.ts";
+import type { Source, SourceContext } from "./source-kinds.ts";
 import { invalid, isArchive, split } from "./source-parts.ts";
 
 export interface LocalOptions {

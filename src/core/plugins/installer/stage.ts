@@ -13,7 +13,7 @@ import { download } from "./download.ts";
 import { copyFolder } from "./folder.ts";
 import { fetchGit } from "./git.ts";
 import { anotherDigest, fetchNpm } from "./npm.ts";
-import type { GitSource, NpmSource, Source, TarballSource } from "./source.ts";
+import type { GitSource, NpmSource, Source, TarballSource } from "./source-kinds.ts";
 import { StagedTree } from "./staged-tree.ts";
 import { unpackTarball } from "./tarball.ts";
 

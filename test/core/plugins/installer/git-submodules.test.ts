@@ -7,7 +7,7 @@ import { addPlugin, type AddOptions } from "../../../../src/core/plugins/install
 import { defaultCaps } from "../../../../src/core/plugins/installer/caps.ts";
 import { GitRepository } from "../../../../src/core/plugins/installer/git-repository.ts";
 import { submodulesOf } from "../../../../src/core/plugins/installer/git-submodules.ts";
-import type { GitSource } from "../../../../src/core/plugins/installer/source.ts";
+import type { GitSource } from "../../../../src/core/plugins/installer/source-kinds.ts";
 import { syncPlugins } from "../../../../src/core/plugins/installer/sync.ts";
 import { readLock, storeFolder } from "../../../../src/core/plugins/lock.ts";
 import { openGitServer, type GitServer } from "./git-server.ts";

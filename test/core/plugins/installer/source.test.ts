@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { parseSource, sourceOfLock, type Source } from "../../../../src/core/plugins/installer/source.ts";
+import { parseSource, sourceOfLock } from "../../../../src/core/plugins/installer/source.ts";
+import type { Source } from "../../../../src/core/plugins/installer/source-kinds.ts";
 import { makeProject, makeRepository, write, type Project } from "./workspace.ts";
 
 describe("a source as people write it", () => {

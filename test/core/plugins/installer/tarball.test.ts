@@ -9,7 +9,8 @@ import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Header } from "tar";
 import { defaultCaps, type Caps } from "../../../../src/core/plugins/installer/caps.ts";
-import { parseSource, type TarballSource } from "../../../../src/core/plugins/installer/source.ts";
+import { parseSource } from "../../../../src/core/plugins/installer/source.ts";
+import type { TarballSource } from "../../../../src/core/plugins/installer/source-kinds.ts";
 import { stage } from "../../../../src/core/plugins/installer/stage.ts";
 import { makeProject, type Project } from "./workspace.ts";
 
