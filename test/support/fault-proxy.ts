@@ -1,7 +1,8 @@
 // A TCP proxy that does to a connection what networks and dying servers do: for tests of what happens then.
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePort } from "./ports.ts";
 
 /** How connections fare, those that are there already and those to come. */
 export type Fault =
@@ -47,8 +48,9 @@ export async function openFaultProxy(target: ProxyTarget): Promise<FaultProxy> {
     links.add(link);
     client.once("close", () => links.delete(link));
   };
-  let server = await listen(accept, 0);
-  const { port } = server.address() as AddressInfo;
+  // Of its own choice: while it refuses, nobody else is given it by chance.
+  const port = await freePort();
+  let server = await listen(accept, port);
   let listening = true;
   return {
     host: "127.0.0.1",
