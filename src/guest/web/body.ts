@@ -1,5 +1,4 @@
 // What Request and Response share: a body that is text, bytes or a stream, read once. https://fetch.spec.whatwg.org/#body-mixin
-import type { BodyEncoding } from "../../wire/host-calls.ts";
 import { maxRecordLength } from "../../wire/protocol.ts";
 import { XcoreError } from "../errors.ts";
 import {
@@ -9,17 +8,12 @@ import {
   copyOfBytes,
   latin1FromBytes,
   textFromWire,
+  type WireBody,
 } from "./bytes.ts";
 import { Blob, bytesOf, isBlob } from "./blob.ts";
 import { isFormData, parseForm, type FormData } from "./form.ts";
 import type { Headers } from "./headers.ts";
 import { writeMultipart } from "./multipart.ts";
-
-/** A body as the wire carries it. */
-export interface WireBody {
-  text: string;
-  encoding: BodyEncoding;
-}
 
 /** A body that is still coming in, Latin-1. */
 export interface LateBody {

@@ -1,6 +1,12 @@
 // Bytes, text and the wire's two encodings of a body.
 import type { BodyEncoding } from "../../wire/host-calls.ts";
 
+/** A body as the wire carries it. */
+export interface WireBody {
+  text: string;
+  encoding: BodyEncoding;
+}
+
 const chunkLength = 8192;
 const { fromCharCode } = String;
 const apply: (make: typeof fromCharCode, self: undefined, codes: ArrayLike<number>) => string = Reflect.apply;

@@ -1,7 +1,6 @@
 // FormData, and the bodies it is read from. https://xhr.spec.whatwg.org/#interface-formdata
 import { asFile, isBlob, type Blob, type File } from "./blob.ts";
-import type { WireBody } from "./body.ts";
-import { bytesFromWire, textFromWire } from "./bytes.ts";
+import { bytesFromWire, textFromWire, type WireBody } from "./bytes.ts";
 import { readMultipart } from "./multipart.ts";
 
 type Entry = [string, string | File];

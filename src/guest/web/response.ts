@@ -1,5 +1,6 @@
 // Response. https://fetch.spec.whatwg.org/#response-class
-import { Body, cloneBody, extractBody, setBody, type WireBody } from "./body.ts";
+import { Body, cloneBody, extractBody, setBody } from "./body.ts";
+import type { WireBody } from "./bytes.ts";
 import { Headers } from "./headers.ts";
 import { otherEnd, type WebSocket } from "./socket.ts";
 

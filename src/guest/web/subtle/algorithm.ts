@@ -1,7 +1,6 @@
 // What each algorithm with keys does for crypto.subtle, and what they share in reading their parameters.
 import { copyOfBytes } from "../bytes.ts";
 import { DOMException } from "../dom-exception.ts";
-import type { Jwk } from "./jwk.ts";
 import type { CryptoKey, KeyUsage } from "./key.ts";
 import type { HashName } from "./primitives.ts";
 
@@ -25,8 +24,8 @@ export interface Algorithm {
   readonly name: string;
   generate(wish: KeyWish, random: (length: number) => Bytes): CryptoKey | KeyPair;
   importRaw(bytes: Bytes, wish: KeyWish): CryptoKey;
-  importJwk(jwk: Jwk, wish: KeyWish): CryptoKey;
-  exportJwk(key: CryptoKey): Jwk;
+  importJwk(jwk: JsonWebKey, wish: KeyWish): CryptoKey;
+  exportJwk(key: CryptoKey): JsonWebKey;
   sign?(key: CryptoKey, message: Bytes): Bytes;
   verify?(key: CryptoKey, signature: Bytes, message: Bytes): boolean;
   encrypt?(parameters: Parameters, key: CryptoKey, plain: Bytes): Bytes;

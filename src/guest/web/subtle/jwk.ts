@@ -3,23 +3,12 @@ import { bytesFromLatin1, latin1FromBytes } from "../bytes.ts";
 import { badKey, type Bytes } from "./algorithm.ts";
 import type { CryptoKey } from "./key.ts";
 
-export interface Jwk {
-  kty?: string;
-  crv?: string;
-  alg?: string;
-  k?: string;
-  x?: string;
-  d?: string;
-  ext?: boolean;
-  key_ops?: string[];
-}
-
 export function base64url(bytes: Uint8Array): string {
   return btoa(latin1FromBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 /** The bytes of one member of a JWK. */
-export function member(jwk: Jwk, name: "k" | "x" | "d"): Bytes {
+export function member(jwk: JsonWebKey, name: "k" | "x" | "d"): Bytes {
   const text: unknown = jwk[name];
   if (typeof text !== "string" || !/^[\w-]*$/.test(text) || text.length % 4 === 1) {
     throw badKey(`the JWK's '${name}' is no base64url text`);
@@ -29,7 +18,7 @@ export function member(jwk: Jwk, name: "k" | "x" | "d"): Bytes {
 
 /** Refuses a JWK that is another kind of key, or says itself that it is for something else. */
 export function checkJwk(
-  jwk: Jwk,
+  jwk: JsonWebKey,
   expected: { kty: string; algs: readonly string[] },
   extractable: boolean,
 ): void {
@@ -41,6 +30,6 @@ export function checkJwk(
   if (jwk.ext === false && extractable) throw badKey("the JWK says that it must not be extractable");
 }
 
-export function commonMembers(key: CryptoKey): Pick<Jwk, "ext" | "key_ops"> {
+export function commonMembers(key: CryptoKey): Pick<JsonWebKey, "ext" | "key_ops"> {
   return { key_ops: [...key.usages], ext: key.extractable };
 }

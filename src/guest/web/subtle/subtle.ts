@@ -13,7 +13,6 @@ import {
 } from "./algorithm.ts";
 import { ed25519 } from "./ed25519.ts";
 import { hmac } from "./hmac.ts";
-import type { Jwk } from "./jwk.ts";
 import { bytesOf, isKey, type CryptoKey, type KeyUsage } from "./key.ts";
 import { loadHash } from "./primitives.ts";
 
@@ -56,10 +55,10 @@ export class SubtleCrypto {
     if (format === "raw") return needUsage(importRaw(readBytes(data, "the key"), wish));
     if (typeof data !== "object" || data === null)
       throw new TypeError("crypto.subtle: a JWK must be an object");
-    return needUsage(importJwk(data as Jwk, wish));
+    return needUsage(importJwk(data as JsonWebKey, wish));
   }
 
-  async exportKey(format: string, key: unknown): Promise<ArrayBuffer | Jwk> {
+  async exportKey(format: string, key: unknown): Promise<ArrayBuffer | JsonWebKey> {
     checkFormat(format);
     const own = keyOf(key);
     if (!own.extractable) throw notAllowed("the key is not extractable");
