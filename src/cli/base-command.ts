@@ -1,15 +1,16 @@
 // What every command has: `--json`, one way to show errors, and the project it stands in.
 import { Command } from "@oclif/core/command";
-import { asXcoreError, errorData } from "../core/base/error.ts";
+import { asXcoreError } from "../core/base/error.ts";
 import { findWorkspace, stateFolderOf } from "../core/base/workspace.ts";
 import type { Config } from "../core/index.ts";
 import { connectControl, type ControlClient } from "./control-client.ts";
+import { errorDocument, successDocument } from "./document.ts";
 import { renderError } from "./render/error.ts";
 import { usageError } from "./usage.ts";
 
 /**
  * A command parses, calls one function of the core and renders. `run` returns an object: with `--json` it is printed as
- * `{ "ok": true, ...object }`, and nothing else goes to stdout. `this.log` writes data to stdout, `this.logToStderr`
+ * `{ "ok": true, "format": 1, ...object }`, and nothing else goes to stdout. `this.log` writes data to stdout, `this.logToStderr`
  * everything else; both are silent with `--json`. Whatever is thrown becomes the error document or the error text, and the
  * exit code of its `XcoreError`.
  */
@@ -41,11 +42,11 @@ export abstract class BaseCommand extends Command {
   }
 
   protected override toSuccessJson(result: unknown): unknown {
-    return { ok: true, ...(result as object) };
+    return successDocument(result as object);
   }
 
   protected override toErrorJson(error: unknown): unknown {
-    return { ok: false, error: errorData(error) };
+    return errorDocument(error);
   }
 
   override logJson(json: unknown): void {

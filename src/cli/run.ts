@@ -1,8 +1,9 @@
 // Runs the command line through oclif: commands are known from the manifest and loaded when they are called.
 import type { PJSON, Plugin } from "@oclif/core/interfaces";
 import { run } from "@oclif/core/run";
-import { XcoreError, asXcoreError, errorData, messageOf } from "../core/base/error.ts";
+import { XcoreError, asXcoreError, messageOf } from "../core/base/error.ts";
 import { packageRoot } from "../core/base/package-root.ts";
+import { errorDocument } from "./document.ts";
 import { loadable, type CommandTable, type Manifest } from "./manifest.ts";
 import { readPackage } from "./package.ts";
 import { renderError } from "./render/error.ts";
@@ -25,7 +26,7 @@ export async function runCommandLine({ argv, commands, manifest }: CommandLine):
     const error = asUnknownCommand(thrown, words, Object.keys(commands)) ?? asXcoreError(thrown);
     process.exitCode = error.exit;
     if (words.includes("--json")) {
-      process.stdout.write(`${JSON.stringify({ ok: false, error: errorData(error) }, null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(errorDocument(error), null, 2)}\n`);
     } else {
       process.stderr.write(renderError(error));
     }

@@ -1,7 +1,8 @@
 // Status over time: live until the reader has seen enough, or until the server is well.
 import { setTimeout as delay } from "node:timers/promises";
-import { asXcoreError, errorData, type XcoreError } from "../core/base/error.ts";
+import { asXcoreError, type XcoreError } from "../core/base/error.ts";
 import type { StatusReport } from "../core/status.ts";
+import { errorDocument, successDocument } from "./document.ts";
 import { renderError } from "./render/error.ts";
 import { statusLines, type OutputStream } from "./render/status.ts";
 
@@ -45,7 +46,7 @@ function mayPass(error: XcoreError): boolean {
 }
 
 function asDocument(found: StatusReport | XcoreError): object {
-  return found instanceof Error ? { ok: false, error: errorData(found) } : { ok: true, ...found };
+  return found instanceof Error ? errorDocument(found) : successDocument(found);
 }
 
 function textLines(found: StatusReport | XcoreError, stream: OutputStream): string[] {

@@ -32,6 +32,7 @@ test("data is dumped beside a server, thrown away only without one, and brought 
   const restored = await run(["restore", "all.sql", "--yes", "--json"]);
   assert.deepEqual(JSON.parse(restored.stdout), {
     ok: true,
+    format: 1,
     targets: ["application", "links"],
     tables: 1,
     rows: 1,

@@ -42,9 +42,10 @@ describe("xcore job show", () => {
     const { code, stdout, asked } = await ask(["show", "0b0e7c4a"], { result: detail() });
     assert.equal(code, 0);
     assert.deepEqual(asked, [["job.show", { id: "0b0e7c4a" }]]);
-    for (const shown of ["notes.digest", id, "running 42%", "page 3 of 7", '{"to":"ada"}', "1m 30s ago"]) {
+    for (const shown of ["notes.digest", id, "running 42%", "page 3 of 7", '{"to":"ada"}']) {
       assert.ok(stdout.includes(shown), `${shown} in ${stdout}`);
     }
+    assert.match(stdout, /\b\d+m( \d+s)? ago/);
     for (const absent of ["unique", "priority", "ended", "error"])
       assert.ok(!stdout.includes(absent), absent);
   });
@@ -102,7 +103,7 @@ describe("xcore job pause, resume and schedule", () => {
     assert.match(paused.stderr, /xcore job resume notes\.digest/);
     const resumed = await ask(["resume", "notes.digest", "--json"], { result: { ...result, paused: false } });
     assert.deepEqual(resumed.asked, [["job.resume", { plugin: "notes", name: "digest" }]]);
-    assert.deepEqual(JSON.parse(resumed.stdout), { ok: true, ...result, paused: false });
+    assert.deepEqual(JSON.parse(resumed.stdout), { ok: true, format: 1, ...result, paused: false });
   });
 
   it("a name without a dot is exit code 2 with the way to write it", async () => {

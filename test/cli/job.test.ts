@@ -51,7 +51,7 @@ describe("xcore job list", () => {
     const args = ["job", "list", "--plugin", "notes", "--state", "failed", "--limit", "7", "--json"];
     const { code, stdout } = await xcore(args, { cwd: workspace.folder });
     assert.equal(code, 0);
-    assert.deepEqual(JSON.parse(stdout), { ok: true, jobs: [] });
+    assert.deepEqual(JSON.parse(stdout), { ok: true, format: 1, jobs: [] });
     assert.deepEqual(asked, [["job.list", { plugin: "notes", state: "failed", limit: 7 }]]);
   });
 
@@ -73,7 +73,13 @@ describe("xcore job run", () => {
     const args = ["job", "run", "mailer.send", "--data", '{"to":"ada"}', "--json"];
     const { code, stdout } = await xcore(args, { cwd: workspace.folder });
     assert.equal(code, 0);
-    assert.deepEqual(JSON.parse(stdout), { ok: true, id: "some-id", plugin: "mailer", name: "send" });
+    assert.deepEqual(JSON.parse(stdout), {
+      ok: true,
+      format: 1,
+      id: "some-id",
+      plugin: "mailer",
+      name: "send",
+    });
     assert.deepEqual(asked, [["job.run", { plugin: "mailer", name: "send", data: { to: "ada" } }]]);
   });
 

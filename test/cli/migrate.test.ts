@@ -22,7 +22,11 @@ test("xcore migrate goes up, down and tells where it is", async () => {
   };
   assert.equal(targets[0]?.migrations[0]?.state, "applied");
   const down = JSON.parse((await run("down", "--plugin", "notes", "--json")).stdout) as object;
-  assert.deepEqual(down, { ok: true, undone: [{ target: "notes", migrations: ["0001_create_notes"] }] });
+  assert.deepEqual(down, {
+    ok: true,
+    format: 1,
+    undone: [{ target: "notes", migrations: ["0001_create_notes"] }],
+  });
   assert.equal((await run("down", "--plugin", "notes")).stdout, "Nothing to do: no migration is applied.\n");
 });
 
@@ -73,6 +77,6 @@ test("entities and migrations of the application need no package beside xcore", 
   assert.match(up.stdout, /^applied application: Migration\d+_create_account\n$/, up.stderr);
   assert.match((await run("create", "more")).stdout, /^Nothing to write/);
   const clean = await run("check", "--json");
-  assert.deepEqual(JSON.parse(clean.stdout), { ok: true, clean: true, faults: [], drift: [] });
+  assert.deepEqual(JSON.parse(clean.stdout), { ok: true, format: 1, clean: true, faults: [], drift: [] });
   assert.equal(clean.code, 0);
 });

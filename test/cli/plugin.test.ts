@@ -108,6 +108,7 @@ describe("xcore plugin", () => {
       assert.match(again.stderr, /installed already.*\(PLUGIN_EXISTS\)[^]*xcore plugin rm quiet --data keep/);
       assert.deepEqual(await json("rm", "quiet"), {
         ok: true,
+        format: 1,
         name: "quiet",
         data: "none",
         wasInstalled: true,

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { controlSocketPath } from "../../src/core/base/control-path.ts";
 import { stateFolderOf } from "../../src/core/base/workspace.ts";
-import type { StatusReport } from "../../src/core/status.ts";
+import { until } from "../support/workspace.ts";
 import { openControlServer } from "./support/control-server.ts";
 import { pluginStatus, statusReport } from "./support/report.ts";
 import { makeWorkspace, start, xcore } from "./support/run.ts";
@@ -65,7 +65,7 @@ describe("xcore status", () => {
     await using _server = await openControlServer(workspace.stateFolder, () => ({ result: report }));
     const quick = await xcore(["status", "--json"], { cwd: workspace.folder });
     const full = await xcore(["status", "--wait", "--json"], { cwd: workspace.folder });
-    assert.deepEqual(JSON.parse(quick.stdout), { ok: true, ...report });
+    assert.deepEqual(JSON.parse(quick.stdout), { ok: true, format: 1, ...report });
     assert.equal(full.stdout, quick.stdout);
   });
 
@@ -143,13 +143,19 @@ describe("xcore status", () => {
     const child = start(["status", "--watch", "--json"], { cwd: workspace.folder });
     child.stdout.setEncoding("utf8");
     try {
-      const [first] = (await once(child.stdout, "data")) as [string];
-      assert.equal((JSON.parse(first) as { error: { code: string } }).error.code, "SERVER_NOT_RUNNING");
+      let said = "";
+      child.stdout.on("data", (text: string) => (said += text));
+      const lines = (): { error?: { code: string }; core?: { name: string } }[] =>
+        said
+          .split("\n")
+          .slice(0, -1)
+          .map((line) => JSON.parse(line) as object);
+      const [first] = await until(lines, (all) => all.length > 0);
+      assert.equal(first?.error?.code, "SERVER_NOT_RUNNING");
       await using _server = await openControlServer(workspace.stateFolder, () => ({
         result: statusReport(),
       }));
-      const [second] = (await once(child.stdout, "data")) as [string];
-      assert.equal((JSON.parse(second) as StatusReport).core.name, "shop");
+      await until(lines, (all) => all.at(-1)?.core?.name === "shop");
     } finally {
       child.kill("SIGINT");
       await once(child, "exit");

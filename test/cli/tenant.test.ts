@@ -48,7 +48,7 @@ describe("xcore tenant", () => {
     const full = await run(args);
     const params = { name: "acme", plugins: ["notes", "mailer"], requests: "10/1s", jobs: 5 };
     assert.deepEqual(full.asked, [["tenant.create", params]]);
-    assert.deepEqual(JSON.parse(full.stdout), { ok: true, tenant: tenant() });
+    assert.deepEqual(JSON.parse(full.stdout), { ok: true, format: 1, tenant: tenant() });
   });
 
   it("set lifts plugins and quotas by word, and wants something to change", async () => {
