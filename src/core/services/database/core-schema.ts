@@ -4,7 +4,8 @@ import { XcoreError } from "../../base/error.ts";
 import { sqlState } from "./failures.ts";
 
 const version = 1;
-const bootstrapKey = 7_230_186;
+/** Of the advisory lock under which they are made. */
+export const bootstrapKey = 7_230_186;
 
 const tables = `
   create schema if not exists xcore;
@@ -32,11 +33,15 @@ const tables = `
 /** Makes the core's tables where they are missing; safe at the same time from several processes. */
 export async function ensureCoreSchema(client: Client): Promise<void> {
   const found = await readState(client);
-  if (found.version !== version) await createTables(client);
-  if (found.user !== "xcore" || found.searchPath !== defaultSearchPath) return;
-  // A user called xcore would by default make its unqualified tables among the core's own.
+  if (found.version === version) await setSearchPath(client, found);
+  else await createTables(client);
+}
+
+/** A user called xcore would by default make its unqualified tables among the core's own. */
+async function setSearchPath(client: Client, { user, database, searchPath }: State): Promise<void> {
+  if (user !== "xcore" || searchPath !== defaultSearchPath) return;
   await client.query(
-    `alter role current_user in database ${escapeIdentifier(found.database)} set search_path = public`,
+    `alter role current_user in database ${escapeIdentifier(database)} set search_path = public`,
   );
 }
 
@@ -46,7 +51,8 @@ async function createTables(client: Client): Promise<void> {
   await client.query("begin");
   // No plugin exists before these tables do, so here an advisory lock can't be held by one.
   await client.query("select pg_advisory_xact_lock($1)", [bootstrapKey]);
-  if ((await readState(client)).version !== version) {
+  const found = await readState(client);
+  if (found.version !== version) {
     await client.query(tables).catch((error: unknown) => {
       if (sqlState(error) !== "42501") throw error;
       throw new XcoreError(
@@ -58,6 +64,7 @@ async function createTables(client: Client): Promise<void> {
         },
       );
     });
+    await setSearchPath(client, found);
   }
   await client.query("commit");
 }
@@ -76,8 +83,9 @@ async function readState(client: Client): Promise<State> {
     database: string;
     path: string;
   }>(
-    `select obj_description(to_regnamespace('xcore')::oid, 'pg_namespace') as comment, current_user as user,
-       current_database() as database, current_setting('search_path') as path`,
+    // From the table: to_regnamespace() may answer from what its session found before it waited for the lock.
+    `select (select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'xcore') as comment,
+       current_user as user, current_database() as database, current_setting('search_path') as path`,
   );
   const { comment, user = "", database = "", path = "" } = rows[0] ?? {};
   const match = /^xcore (\d+)$/.exec(comment ?? "");
