@@ -87,7 +87,6 @@ export async function openPlugin(place: string | URL, options: TestPluginOptions
     { ...services.sources, sandboxes, logger: logs.logger, drainMs: build.limits.timeoutMs },
   );
   opening.defer(() => (ended === undefined ? revision.retire({ drain: true }) : revision.close()));
-  await revision.mount();
   const resources = opening.move();
   const { sandbox } = revision;
   const { timeoutMs } = build.limits;

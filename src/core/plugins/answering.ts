@@ -3,6 +3,7 @@ import type { GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { timeLeft, withDeadline } from "../base/deadline.ts";
 import { XcoreError } from "../base/error.ts";
+import type { RateLimiter } from "../base/rate-limiter.ts";
 import { wasNotBegun } from "../sandbox/end-reasons.ts";
 import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
@@ -19,17 +20,19 @@ export interface Standing {
   readonly current: Revision | undefined;
   /** The load under way. */
   readonly opening: Promise<void> | undefined;
+  readonly limiter: RateLimiter | undefined;
 }
 
 /**
  * Answers one HTTP request. What a neighbour's crash cut off is made again: a GET or HEAD, and whatever the plugin had not
- * begun with. Rejects with `PLUGIN_NOT_READY`, or the plugin's own error.
+ * begun with. Rejects with `PLUGIN_NOT_READY`, with `PLUGIN_RATE_LIMIT`, or with the plugin's own error.
  */
 export function answerRequest(
   plugin: Standing,
   request: GuestRequest,
   options: RequestOptions,
 ): Promise<PluginResponse> {
+  if (plugin.limiter?.take() === false) return Promise.reject(tooMany(plugin.name, plugin.limiter));
   const startedAt = performance.now();
   const answerBy = (revision: Revision, within: RequestOptions): Promise<PluginResponse> =>
     revision.request(request, within).catch((error: unknown) => {
@@ -77,6 +80,12 @@ async function living(plugin: Standing, timeoutMs: number): Promise<Revision> {
   }
   if (plugin.current !== undefined) return plugin.current;
   throw notReady(plugin.name, plugin.state, plugin.reason);
+}
+
+function tooMany(plugin: string, limiter: RateLimiter): XcoreError {
+  return new XcoreError("PLUGIN_RATE_LIMIT", `plugin '${plugin}' answers no more than its rate limit`, {
+    details: { retryAfterSeconds: limiter.retryAfterSeconds() },
+  });
 }
 
 /** Through no fault of the plugin, and nothing is done twice by it. */

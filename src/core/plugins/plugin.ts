@@ -1,9 +1,10 @@
 // One plugin's life: its state, its living revision, and how one revision follows another without a gap.
 import type { GuestDescription, GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
-import { asXcoreError, XcoreError } from "../base/error.ts";
+import { asXcoreError, type XcoreError } from "../base/error.ts";
 import { Meter } from "../base/meter.ts";
 import { SerialQueue } from "../base/queue.ts";
+import { RateLimiter } from "../base/rate-limiter.ts";
 import type { Slots } from "../base/slots.ts";
 import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
 import type { PluginState } from "../status.ts";
@@ -12,9 +13,9 @@ import { answerRequest, runAction } from "./answering.ts";
 import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
-import { inspectedBuild } from "./inspected.ts";
-import { RateLimiter } from "../base/rate-limiter.ts";
+import { Placement } from "./placement.ts";
 import { Restarts } from "./restarts.ts";
+import { Retiring } from "./retiring.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import type { AfterLoss } from "./sandbox-group.ts";
 import { transition } from "./transitions.ts";
@@ -43,7 +44,8 @@ export class Plugin {
   readonly #sources: PluginSources;
   readonly #queue = new SerialQueue();
   readonly #restarts: Restarts;
-  readonly #retiring = new Set<Promise<void>>();
+  readonly #retiring: Retiring;
+  readonly #placement: Placement;
   readonly #closing = new AbortController();
   #state: PluginState = "installed";
   #reason: XcoreError | undefined;
@@ -54,14 +56,13 @@ export class Plugin {
   #cpu = new CpuShare();
   #revisions = 0;
   #wish: Promise<void> | undefined;
-  /** It took a shared host down: from then on it lives alone. */
-  #evicted = false;
-  #inspected = false;
 
   constructor(entry: CatalogEntry, sources: PluginSources) {
     this.name = entry.name;
     this.#entry = entry;
     this.#sources = sources;
+    this.#retiring = new Retiring(this.name, sources.logger);
+    this.#placement = new Placement(this.name, (build) => sources.group(build));
     this.#restarts = new Restarts({
       plugin: this.name,
       logger: sources.logger,
@@ -89,6 +90,11 @@ export class Plugin {
   /** What its newest build declared, even while it is away; undefined until the first one was open. */
   get declared(): GuestDescription | undefined {
     return this.#declared;
+  }
+
+  /** Of its newest build; undefined when that one is not limited. */
+  get limiter(): RateLimiter | undefined {
+    return this.#limiter;
   }
 
   get revisions(): number {
@@ -129,12 +135,13 @@ export class Plugin {
 
   /** Loads it anew, open to a debugger and alone in its host; or as usual again. */
   async inspect(inspected: boolean): Promise<void> {
-    if (this.#inspected === inspected) return;
-    this.#inspected = inspected;
+    const placement = this.#placement;
+    if (placement.inspected === inspected) return;
+    placement.inspected = inspected;
     try {
       await this.load();
     } catch (error) {
-      this.#inspected = false;
+      placement.inspected = false;
       throw error;
     }
   }
@@ -177,23 +184,16 @@ export class Plugin {
       await revision.unmount();
       await (options.drain ? revision.retire({ drain: true }) : revision.close());
     });
-    await Promise.allSettled(this.#retiring);
+    await this.#retiring.ended();
   }
 
-  /** Answers one HTTP request, as `answerRequest` does; `PLUGIN_RATE_LIMIT` when there are more than its limit allows. */
+  /** Answers one HTTP request, as `answerRequest` does. */
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
-    if (this.#limiter?.take() === false) return Promise.reject(this.#tooMany(this.#limiter));
     return answerRequest(this, request, options);
   }
 
   action(name: string, input: Json, options: ActionOptions): Promise<Json> {
     return runAction(this, name, input, options);
-  }
-
-  #tooMany(limiter: RateLimiter): XcoreError {
-    return new XcoreError("PLUGIN_RATE_LIMIT", `plugin '${this.name}' answers no more than its rate limit`, {
-      details: { retryAfterSeconds: limiter.retryAfterSeconds() },
-    });
   }
 
   #open(known?: Build): Promise<void> {
@@ -213,7 +213,7 @@ export class Plugin {
     try {
       const build = known ?? (await this.#sources.build(this.#entry));
       await this.#sources.prepare(build);
-      const revision = await this.#mounted(build, number, endTurn);
+      const revision = await this.#openAs(number, build, endTurn);
       this.#revisions = number;
       this.#current = revision;
       const before = this.#declared;
@@ -224,7 +224,7 @@ export class Plugin {
       // The old one may have ended meanwhile.
       if (this.#state === "failed") this.#to("loading");
       if (this.#state !== "ready") this.#to("ready");
-      if (old !== undefined) this.#leave(old.unmount().then(() => old.retire({ drain: true })));
+      if (old !== undefined) this.#retiring.leave(old.unmount().then(() => old.retire({ drain: true })));
       this.#sources.logger.info(
         { plugin: this.name, version: build.manifest.version, revision: number },
         "plugin ready",
@@ -237,48 +237,17 @@ export class Plugin {
     }
   }
 
-  /** A revision that is open, connected and alive; otherwise nothing of it is left. */
-  async #mounted(built: Build, number: number, onOpened: () => void): Promise<Revision> {
-    const inspect = this.#inspected && !built.trusted;
-    const build = inspect ? inspectedBuild(built) : built;
-    let ended: XcoreError | undefined;
-    const revision = await Revision.open(
+  #openAs(number: number, build: Build, onOpened: () => void): Promise<Revision> {
+    return Revision.open(
       {
-        build,
+        ...this.#placement.place(build, number),
         number,
-        group: inspect ? `inspected:${this.name}:${number}` : this.#group(build),
-        inspect,
         onOpened,
         onLoss: (reason) => this.#lost(number, reason),
-        onEnd: (reason) => {
-          ended = reason;
-          this.#ended(number, reason);
-        },
+        onEnd: (reason) => this.#ended(number, reason),
       },
       this.#sources,
     );
-    try {
-      await revision.mount();
-      if (ended !== undefined) throw ended;
-      return revision;
-    } catch (error) {
-      await revision.close();
-      throw error;
-    }
-  }
-
-  #group(build: Build): string {
-    return this.#evicted ? `own:${this.name}` : this.#sources.group(build);
-  }
-
-  /** Lets what is left of a revision end by itself; a stop of the server waits for it. */
-  #leave(ending: Promise<void>): void {
-    const left = ending
-      .catch((error: unknown) => {
-        this.#sources.logger.warn({ plugin: this.name, err: error }, "a revision did not end cleanly");
-      })
-      .finally(() => this.#retiring.delete(left));
-    this.#retiring.add(left);
   }
 
   /** The living revision's sandbox ended by itself: the same build is opened again. */
@@ -288,8 +257,8 @@ export class Plugin {
     this.#current = undefined;
     this.#reason = reason;
     this.#to("failed");
-    this.#leave(revision.close());
-    if (reason.details["killedHost"] === true && !this.#inspected) this.#evicted = true;
+    this.#retiring.leave(revision.close());
+    if (reason.details["killedHost"] === true) this.#placement.evict();
     const restart = this.#restart(revision.build, reason).finally(() => {
       if (this.opening === restart) this.opening = undefined;
     });

@@ -1,20 +1,9 @@
 // One loaded build of a plugin: its isolate, its grants, its jobs and subscriptions, and how all of it ends.
-import { join } from "node:path";
 import type { EventDelivery, GuestRequest } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { messageOf, XcoreError } from "../base/error.ts";
-import type { Logger } from "../base/log.ts";
-import { redactor } from "../base/redact.ts";
-import { secretOptions } from "../config/secret-options.ts";
-import type {
-  CallOptions,
-  PluginResponse,
-  RequestOptions,
-  Sandbox,
-  SandboxOptions,
-  SandboxPool,
-} from "../sandbox/sandbox.ts";
+import type { CallOptions, PluginResponse, RequestOptions, Sandbox } from "../sandbox/sandbox.ts";
 import type { EventOrigin, EventsService } from "../services/events/events.ts";
 import { eventJob } from "../services/jobs/event-job.ts";
 import type { ClaimedRun, JobsService } from "../services/jobs/jobs.ts";
@@ -23,44 +12,34 @@ import type { Build } from "./build.ts";
 import { checkDeclarations } from "./declarations.ts";
 import { eventJobs, keptEvent } from "./durable-events.ts";
 import type { Hooking, Hooks } from "./hooks.ts";
-import { inspectableCode } from "./inspected.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
 import { InFlight } from "./in-flight.ts";
-import { originOfRun, TenantGate, type TenantSources } from "./tenant-gate.ts";
-import { SandboxGroup, type AfterLoss } from "./sandbox-group.ts";
-import { TenantSandboxes } from "./tenant-sandboxes.ts";
+import {
+  openRevisionSandbox,
+  startTimeoutMs,
+  type RevisionSandboxOptions,
+  type RevisionSandboxSources,
+} from "./revision-sandbox.ts";
+import { originOfRun, TenantGate } from "./tenant-gate.ts";
 
-const startTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
 /** Jobs may run longer than requests: the heartbeat of the jobs service keeps them claimed. */
 const jobTimeoutMs = 300_000;
 
-export interface RevisionSources {
-  sandboxes: SandboxPool;
+export interface RevisionSources extends RevisionSandboxSources {
   grants: GrantSources;
   jobs(): JobsService;
   events(): EventsService;
-  logger: Logger;
   /** Absent: hooks are not called. */
   hooks?: Hooks;
-  /** Undefined: the server has no tenants. */
-  tenants?: TenantSources | undefined;
   /** How long a revision that was replaced may finish its requests. */
   drainMs: number;
 }
 
-export interface OpenRevision {
-  build: Build;
+export interface OpenRevision extends RevisionSandboxOptions {
   number: number;
-  /** Placement key of its host process. */
-  group: string;
-  /** It is open to a debugger. Default false. */
-  inspect?: boolean;
   /** The isolate is there; what follows is the plugin's own start, as long as it takes. */
   onOpened?(): void;
-  /** One of its several isolates has ended, the others go on. Default: the revision ends. */
-  onLoss?(reason: XcoreError): AfterLoss;
-  onEnd(reason: XcoreError): void;
 }
 
 export class Revision {
@@ -81,7 +60,10 @@ export class Revision {
     this.#sources = sources;
   }
 
-  /** Opens the isolate beside whatever lives already, and runs the plugin's `start`. Nothing is mounted yet. */
+  /**
+   * Opens the isolate beside whatever lives already, runs the plugin's `start`, and connects jobs, hooks and events to it: what
+   * an older revision had bound is replaced. Rejects, also when it ended meanwhile; then nothing of it is left.
+   */
   static async open(options: OpenRevision, sources: RevisionSources): Promise<Revision> {
     const { build } = options;
     const identity: PluginIdentity = {
@@ -94,82 +76,22 @@ export class Revision {
     await using undo = new AsyncDisposableStack();
     const gate = sources.tenants && new TenantGate(build, sources.tenants);
     const grants = undo.use(await openGrants(identity, sources.grants, gate));
-    const logger = sources.logger.child({ plugin: identity.name });
-    const redact = redactor({ ...secretOptions(build.config), ...build.secrets });
-    const opened: SandboxOptions = {
-      label: build.label,
-      ...(build.trusted ? { trusted: join(build.entry.folder, build.manifest.entry) } : {}),
-      group: options.group,
-      ...(options.inspect === true
-        ? { inspect: true, code: await inspectableCode(build) }
-        : { code: build.bundle.code }),
-      sourceMap: build.bundle.sourceMap,
-      limits: build.limits,
-      boot: {
-        plugin: identity.name,
-        version: build.manifest.version,
-        config: build.config,
-        permissions: grants.permissions,
-        ...(gate === undefined ? {} : { tenants: true }),
-      },
-      onHostCall: (call) => grants.handle(call),
-      onLog: ({ level, message, fields, origin }) =>
-        logger[level]({ guest: redact.data(fields), tenant: origin?.tenant?.id }, redact.text(message)),
-      redact: redact.text,
-      onEnd: options.onEnd,
+    let ended: XcoreError | undefined;
+    const onEnd = (reason: XcoreError): void => {
+      ended = reason;
+      options.onEnd(reason);
     };
-    const { onEnd, onLoss = () => "end" } = options;
-    const open = (more: Partial<SandboxOptions>): Promise<Sandbox> =>
-      sources.sandboxes.open({ ...opened, ...more });
-    const own =
-      build.isolates === 1
-        ? await sources.sandboxes.open(opened)
-        : await SandboxGroup.open({
-            count: build.isolates,
-            startTimeoutMs,
-            open: (at, more) =>
-              open({ group: at === 0 ? options.group : `${options.group}/${at + 1}`, ...more }),
-            onLoss,
-            onEnd,
-          });
-    options.onOpened?.();
-    const sandbox =
-      sources.tenants?.isolated === true && !build.trusted
-        ? new TenantSandboxes({ own, plugin: build.label, startTimeoutMs, open, onEnd })
-        : own;
+    const sandbox = await openRevisionSandbox({ ...options, onEnd }, grants, sources);
     undo.defer(() => sandbox.close());
+    options.onOpened?.();
     const revision = new Revision(options, sandbox, grants, sources);
     checkDeclarations(identity, sandbox.description, { hooks: build.hooks, jobs: () => sources.jobs() });
     await revision.#start();
+    undo.defer(() => revision.unmount());
+    await revision.#mount();
+    if (ended !== undefined) throw ended;
     undo.move();
     return revision;
-  }
-
-  /** Connects jobs and events to this revision. Binding replaces what an older revision had bound. */
-  async mount(): Promise<void> {
-    const { name } = this.build.manifest;
-    const { description } = this.sandbox;
-    const jobs = { ...description.jobs, ...eventJobs(description.events) };
-    if (this.build.permissions.jobs || Object.keys(jobs).length > 0) {
-      const unbind = await this.#sources.jobs().bind(name, jobs, (job, signal) => this.#runJob(job, signal));
-      this.#mounts.defer(unbind);
-    }
-    if (description.hooks !== undefined && this.#sources.hooks !== undefined) {
-      const hooking: Hooking = {
-        plugin: name,
-        names: description.hooks,
-        call: (hook, payload, options) =>
-          this.#calls.track(this.sandbox.call("hook", hook, payload, options)),
-      };
-      this.#mounts.defer(this.#sources.hooks.bind(hooking));
-    }
-    if (description.events.length > 0) {
-      this.#mounts.defer(
-        this.#sources
-          .events()
-          .subscribe(name, description.events, (event, origin) => this.deliver(event, origin)),
-      );
-    }
   }
 
   /** Host calls that were refused to it. */
@@ -261,6 +183,32 @@ export class Revision {
         cause: error,
         ...(error instanceof XcoreError ? { details: error.details } : {}),
       });
+    }
+  }
+
+  async #mount(): Promise<void> {
+    const { name } = this.build.manifest;
+    const { description } = this.sandbox;
+    const jobs = { ...description.jobs, ...eventJobs(description.events) };
+    if (this.build.permissions.jobs || Object.keys(jobs).length > 0) {
+      const unbind = await this.#sources.jobs().bind(name, jobs, (job, signal) => this.#runJob(job, signal));
+      this.#mounts.defer(unbind);
+    }
+    if (description.hooks !== undefined && this.#sources.hooks !== undefined) {
+      const hooking: Hooking = {
+        plugin: name,
+        names: description.hooks,
+        call: (hook, payload, options) =>
+          this.#calls.track(this.sandbox.call("hook", hook, payload, options)),
+      };
+      this.#mounts.defer(this.#sources.hooks.bind(hooking));
+    }
+    if (description.events.length > 0) {
+      this.#mounts.defer(
+        this.#sources
+          .events()
+          .subscribe(name, description.events, (event, origin) => this.deliver(event, origin)),
+      );
     }
   }
 
