@@ -177,9 +177,12 @@ export interface Events<Payloads = {}> {
 }
 
 export interface PublishOptions {
-  /** Events of one key reach a handler one at a time and in order; those of different keys may overtake each other. */
+  /**
+   * Events of one key reach a plugin one at a time and in order; those of different keys may overtake each other. A durable one
+   * that fails holds back those of its key until it works or has no try left.
+   */
   key?: string;
-  /** Kept until it is handled, tried again when a handler fails; in no order. Default false. */
+  /** Kept until it is handled, tried again when a handler fails; without a key in no order. Default false. */
   durable?: boolean;
 }
 

@@ -29,7 +29,7 @@ export interface HostCalls {
   /** How far a running job of this plugin is, from 0 to 1. */
   "jobs.progress": { args: { id: string; progress: number; note?: string }; reply: null };
 
-  /** `key`: deliveries of one key are in order. `durable`: by the job queue, in no order. */
+  /** `key`: deliveries of one key are in order. `durable`: by the job queue. */
   "events.publish": {
     args: { name: string; payload: Json; key?: string; durable?: boolean };
     reply: null;

@@ -50,7 +50,9 @@ export function jobOperations({ plugins, jobs, tenancy }: JobSources): Pick<Oper
         tenant: Type.Optional(Type.String()),
       }),
       run: async ({ plugin, name, data, tenant }) => ({
-        id: await jobs().enqueue(plugins.get(plugin).name, name, data, namedTenant(tenancy, tenant)),
+        id: await jobs().enqueue(plugins.get(plugin).name, name, data, {
+          tenant: namedTenant(tenancy, tenant),
+        }),
       }),
     },
     "job.retry": { params: ById, run: ({ id }) => desk().retry(id) },

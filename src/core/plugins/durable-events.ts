@@ -2,7 +2,7 @@
 import type { EventDelivery, JobDescription } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
-import type { EventOrigin } from "../services/events/events.ts";
+import type { EventOrigin, PublishedEvent } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
 import { eventJob } from "../services/jobs/event-job.ts";
 import type { JobsService } from "../services/jobs/jobs.ts";
@@ -16,19 +16,21 @@ export function eventJobs(events: readonly string[]): Readonly<Record<string, Jo
 }
 
 /**
- * Stores the event once for each plugin that handles it, also for one that is away for the moment. Rejects when one of
- * them can't be stored; the others may have been.
+ * Stores the event once for each plugin that handles it, also for one that is away for the moment; with a key in a lane of
+ * jobs, which keeps the order. Rejects when one of them can't be stored; the others may have been.
  */
 export async function keepEvent(
-  event: EventDelivery,
+  { key, ...event }: PublishedEvent,
   { tenant, hops = 1 }: EventOrigin,
   sources: { plugins: readonly Plugin[]; jobs: JobsService },
 ): Promise<void> {
   const handlers = sources.plugins.filter(
     (plugin) => tenant?.reaches(plugin.name) !== false && matchesAny(patternsOf(plugin), event.name),
   );
+  // The key is kept for those who look at the job.
+  const data = { ...event, hops, ...(key === undefined ? {} : { key }) };
   await Promise.all(
-    handlers.map(({ name }) => sources.jobs.enqueue(name, eventJob, { ...event, hops }, tenant)),
+    handlers.map(({ name }) => sources.jobs.enqueue(name, eventJob, data, { tenant, lane: key })),
   );
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { sleep, withDeadline } from "../../../src/core/base/deadline.ts";
-import { SerialQueue } from "../../../src/core/base/queue.ts";
+import { SerialQueue, SerialQueues } from "../../../src/core/base/queue.ts";
 
 describe("SerialQueue", () => {
   test("runs one job at a time in the order they came, and a failed one does not stop the line", async () => {
@@ -23,6 +23,28 @@ describe("SerialQueue", () => {
       results.map((result) => result.status),
       ["fulfilled", "rejected", "fulfilled"],
     );
+  });
+});
+
+describe("SerialQueues", () => {
+  test("keep the order of each key, side by side with other keys, also after a line was empty", async () => {
+    const queues = new SerialQueues();
+    const seen: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const slow = queues.run("a", async () => {
+      await gate.promise;
+      seen.push("a1");
+    });
+    const next = queues.run("a", async () => void seen.push("a2"));
+    await queues.run("b", async () => void seen.push("b"));
+    await assert.rejects(
+      queues.run("b", () => Promise.reject(new Error("b fails"))),
+      /b fails/,
+    );
+    gate.resolve();
+    await Promise.all([slow, next]);
+    await queues.run("a", async () => void seen.push("a3"));
+    assert.deepEqual(seen, ["b", "a1", "a2", "a3"]);
   });
 });
 

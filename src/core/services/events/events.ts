@@ -13,14 +13,14 @@ export interface EventOrigin {
 export type Deliver = (event: EventDelivery, origin: EventOrigin) => Promise<void>;
 
 export interface PublishedEvent extends EventDelivery {
-  /** Deliveries of one key to one subscriber are one at a time and in order; without one the empty key. */
+  /** Deliveries of one key to one subscriber are one at a time and in order; without one a live event has the empty key. */
   readonly key?: string | undefined;
 }
 
 /** What the floors above give the service once they are there. */
 export interface EventsAbove {
   /** Keeps a durable event for every plugin that handles it; resolves when it is stored. */
-  keep(event: EventDelivery, origin: EventOrigin): Promise<void>;
+  keep(event: PublishedEvent, origin: EventOrigin): Promise<void>;
   /** The tenant another node has named; throws `TENANT_UNKNOWN`. */
   tenant(id: string): CallTenant;
 }

@@ -1,6 +1,5 @@
 // What a plugin sees of events: publishing those that its plugin.yaml names, live or kept.
 import { randomUUID } from "node:crypto";
-import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { XcoreError } from "../../base/error.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, PluginIdentity, Reply } from "../service.ts";
@@ -11,7 +10,7 @@ export interface FacadeSources {
   plugin: PluginIdentity;
   maxPayloadBytes: number;
   publish(event: PublishedEvent, origin: EventOrigin): Promise<void>;
-  keep(event: EventDelivery, origin: EventOrigin): Promise<void>;
+  keep(event: PublishedEvent, origin: EventOrigin): Promise<void>;
 }
 
 const maxKeyLength = 200;
@@ -28,12 +27,11 @@ export function eventsFacade({ plugin, maxPayloadBytes, publish, keep }: FacadeS
         const key = fields.optionalText("key", maxKeyLength);
         const durable = fields.optionalBoolean("durable") ?? false;
         if (!matchesAny(plugin.permissions.events.publish, name)) throw undeclared(plugin.name, name);
-        if (durable && key !== undefined) throw unordered(name);
         const hops = (origin?.hops ?? 0) + 1;
         if (hops > maxHops) throw endless(name);
-        const event = { name, payload, source: plugin.name };
+        const event = { name, payload, source: plugin.name, key };
         if (durable) await keep({ ...event, id: randomUUID() }, { tenant: origin?.tenant, hops });
-        else await publish({ ...event, key }, { tenant: origin?.tenant, hops });
+        else await publish(event, { tenant: origin?.tenant, hops });
         return null satisfies Reply<"events.publish">;
       },
     },
@@ -54,13 +52,5 @@ function endless(name: string): XcoreError {
     "CALL_DEPTH",
     `events.publish: '${name}' follows ${maxHops} events, each published by the handler of the one before`,
     { hint: "Look for handlers that answer each other; for work in many steps enqueue a job." },
-  );
-}
-
-function unordered(name: string): XcoreError {
-  return new XcoreError(
-    "INPUT_INVALID",
-    `events.publish: '${name}' has a key and is durable: events that are kept and tried again are in no order`,
-    { hint: "Leave one of the two out, or put a sequence number into the payload." },
   );
 }

@@ -1,5 +1,4 @@
 // The events of one node: its subscribers, and the bridge that carries what is published here to the other nodes.
-import type { EventDelivery } from "../../../wire/guest-calls.ts";
 import { XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Facade, Health, PluginIdentity } from "../service.ts";
@@ -113,7 +112,7 @@ export class EventsHub implements EventsService {
     }
   }
 
-  async #keep(event: EventDelivery, origin: EventOrigin): Promise<void> {
+  async #keep(event: PublishedEvent, origin: EventOrigin): Promise<void> {
     if (!isEventName(event.name)) throw noName(event.name);
     if (this.#above !== undefined) return this.#above.keep(event, origin);
     throw new XcoreError("SERVICE_UNAVAILABLE", "durable events need the job queue, which is not there yet");

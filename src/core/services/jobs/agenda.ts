@@ -5,6 +5,7 @@ import type { JobDescription } from "../../../wire/guest-calls.ts";
 import type { Json } from "../../../wire/json.ts";
 import { messageOf, systemCode, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { SerialQueues } from "../../base/queue.ts";
 import type { CallTenant } from "../../base/tenant.ts";
 import { durationPattern, formatSize, parseDuration, parseSize, sizePattern } from "../../base/units.ts";
 import type { DatabaseService } from "../database/database.ts";
@@ -18,7 +19,16 @@ import { DeskStore } from "./desk-store.ts";
 import { eventJob, queueOf } from "./event-job.ts";
 import { jobsFacade, unknownJob } from "./facade.ts";
 import { pruneHistory, type Keep } from "./history.ts";
-import type { ClaimedRun, JobCounts, JobDesk, JobsService, JobState, JobSummary } from "./jobs.ts";
+import type {
+  ClaimedRun,
+  EnqueueOptions,
+  JobCounts,
+  JobDesk,
+  JobsService,
+  JobState,
+  JobSummary,
+} from "./jobs.ts";
+import { freeLanes, laneOf } from "./lane.ts";
 import { openJobsPool } from "./pool.ts";
 import type { Binding, JobProcessor } from "./processor.ts";
 import { firstRun, planJobs } from "./schedule.ts";
@@ -94,6 +104,7 @@ class AgendaJobs implements JobsService {
   /** What a revision has announced; its `start` may enqueue before it is bound. */
   readonly #announced = new Map<string, readonly string[]>();
   readonly #disk = new FullDisk();
+  readonly #adding = new SerialQueues();
   #processor: JobProcessor | undefined;
   #pruning: NodeJS.Timeout | undefined;
 
@@ -169,7 +180,7 @@ class AgendaJobs implements JobsService {
     });
     await this.#processor.start();
     const prune = (): void => {
-      pruneHistory(pool, keep).catch((error: unknown) =>
+      Promise.all([pruneHistory(pool, keep), freeLanes(pool)]).catch((error: unknown) =>
         logger.debug({ error: messageOf(error) }, "pruning failed"),
       );
     };
@@ -188,7 +199,12 @@ class AgendaJobs implements JobsService {
     return this.#reach(this.#store.list(filter));
   }
 
-  async enqueue(plugin: string, name: string, data: Json, tenant?: CallTenant): Promise<string> {
+  async enqueue(
+    plugin: string,
+    name: string,
+    data: Json,
+    { tenant, lane }: EnqueueOptions = {},
+  ): Promise<string> {
     const defined = this.#definedBy(plugin);
     // An event is kept for a plugin that is away as well.
     if (name !== eventJob && !defined.includes(name)) throw unknownJob(plugin, name, defined);
@@ -206,7 +222,9 @@ class AgendaJobs implements JobsService {
       runAt: this.#settings.clock.now(),
       priority: 0,
     };
-    return this.#add({ plugin, tenant }, { ...job, unique: undefined });
+    const add = (): Promise<string> => this.#add({ plugin, tenant }, { ...job, unique: undefined, lane });
+    // On several connections calls that do not wait for each other would overtake each other.
+    return lane === undefined ? add() : this.#adding.run(`${job.name} ${laneOf(lane, tenant?.id)}`, add);
   }
 
   async spread(plugin: string, run: ClaimedRun, tenants: readonly string[]): Promise<void> {

@@ -89,6 +89,15 @@ export interface JobDesk {
   schedules(plugin: string | undefined): Promise<JobSchedule[]>;
 }
 
+export interface EnqueueOptions {
+  tenant?: CallTenant | undefined;
+  /**
+   * Jobs of one name, lane and tenant run one at a time, in the order of the calls, on whatever server: the next one begins
+   * when the one before is done, cancelled or dead. Those of different lanes run side by side.
+   */
+  lane?: string | undefined;
+}
+
 export interface JobsService extends Service {
   /** Checks the descriptions of a revision without changing anything; throws `PLUGIN_DEFINITION` naming job and fault. */
   validate(plugin: string, jobs: Readonly<Record<string, JobDescription>>): void;
@@ -111,7 +120,7 @@ export interface JobsService extends Service {
   counts(): Promise<JobCounts>;
   list(filter: { plugin?: string; state?: JobState; limit: number }): Promise<JobSummary[]>;
   /** Runs a defined job now; returns the new job's id. */
-  enqueue(plugin: string, name: string, data: Json, tenant?: CallTenant): Promise<string>;
+  enqueue(plugin: string, name: string, data: Json, options?: EnqueueOptions): Promise<string>;
   /** Enqueues a scheduled run once for each of these tenants; doing it again adds only what is missing. */
   spread(plugin: string, run: ClaimedRun, tenants: readonly string[]): Promise<void>;
   desk(): JobDesk;

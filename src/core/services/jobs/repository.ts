@@ -128,7 +128,7 @@ export class ClaimingRepository extends PostgresJobRepository {
     const { rows } = await pool.query<{ name: string | null; ms: number; stale: boolean }>(
       `SELECT name, ms, false AS stale FROM (
          SELECT name, (SELECT extract(epoch FROM next_run_at - now())::float8 * 1000 FROM jobs
-           WHERE jobs.name = names.name AND NOT disabled AND locked_at IS NULL AND next_run_at IS NOT NULL
+           WHERE jobs.name = names.name AND NOT disabled AND NOT held AND locked_at IS NULL AND next_run_at IS NOT NULL
            ORDER BY next_run_at LIMIT 1) AS ms
          FROM unnest($1::text[]) AS names (name)
          WHERE NOT EXISTS (SELECT FROM paused_jobs WHERE paused_jobs.name = names.name)) AS next WHERE ms <= $2
@@ -150,7 +150,7 @@ export class ClaimingRepository extends PostgresJobRepository {
   async #claim(name: string): Promise<JobRow | undefined> {
     const { rows } = await this.#options.pool.query<JobRow>(
       `UPDATE jobs SET locked_at = now(), last_modified_by = $2 WHERE id = (
-         SELECT id FROM jobs WHERE name = $1 AND NOT disabled AND locked_at IS NULL AND next_run_at <= now()
+         SELECT id FROM jobs WHERE name = $1 AND NOT disabled AND NOT held AND locked_at IS NULL AND next_run_at <= now()
            AND NOT EXISTS (SELECT FROM paused_jobs WHERE name = $1)
          ORDER BY priority DESC, next_run_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${returned}`,
       [name, this.#options.owner],

@@ -3,11 +3,12 @@
 import { getCreateTableSQL } from "@agendajs/postgres-backend";
 import type { Pool } from "pg";
 import { withLock } from "../database/core-schema.ts";
+import { laneStatements } from "./lane.ts";
 
 export const jobsSchema = "xcore";
 export const jobsTable = "jobs";
 
-const version = "xcore jobs 3";
+const version = "xcore jobs 4";
 
 const statements = [
   `SET LOCAL search_path = ${jobsSchema}`,
@@ -16,10 +17,12 @@ const statements = [
      ADD COLUMN IF NOT EXISTS cancelled boolean NOT NULL DEFAULT false`,
   `CREATE TABLE IF NOT EXISTS paused_jobs (name text PRIMARY KEY, paused_at timestamptz NOT NULL DEFAULT now())`,
   `CREATE UNIQUE INDEX IF NOT EXISTS jobs_schedule ON jobs (name) WHERE type = 'single'`,
-  `CREATE INDEX IF NOT EXISTS jobs_claim ON jobs (name, priority DESC, next_run_at)
-     WHERE locked_at IS NULL AND next_run_at IS NOT NULL AND NOT disabled`,
-  `CREATE INDEX IF NOT EXISTS jobs_due ON jobs (name, next_run_at)
-     WHERE locked_at IS NULL AND next_run_at IS NOT NULL AND NOT disabled`,
+  ...laneStatements,
+  `DROP INDEX IF EXISTS jobs_claim, jobs_due`,
+  `CREATE INDEX IF NOT EXISTS jobs_claimable ON jobs (name, priority DESC, next_run_at)
+     WHERE locked_at IS NULL AND next_run_at IS NOT NULL AND NOT disabled AND NOT held`,
+  `CREATE INDEX IF NOT EXISTS jobs_next ON jobs (name, next_run_at)
+     WHERE locked_at IS NULL AND next_run_at IS NOT NULL AND NOT disabled AND NOT held`,
   `CREATE INDEX IF NOT EXISTS jobs_locked ON jobs (locked_at) WHERE locked_at IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS jobs_unique ON jobs (name, (data->>'unique'))
      WHERE next_run_at IS NOT NULL AND data ? 'unique'`,

@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import type { Json } from "../../../wire/json.ts";
 import { withLock } from "../database/core-schema.ts";
 import { eventJob } from "./event-job.ts";
+import { laneOf } from "./lane.ts";
 import { jobStates, type JobCounts, type JobSummary } from "./jobs.ts";
 import { stateOf, summaryColumns, summaryOf, type Envelope, type SummaryRow } from "./rows.ts";
 import type { Schedule } from "./schedule.ts";
@@ -14,6 +15,8 @@ export interface NewJob {
   runAt: Date;
   priority: number;
   unique: string | undefined;
+  /** Of one name, lane and tenant one runs at a time, in the order in which they were added; see `lane.ts`. */
+  lane?: string | undefined;
 }
 
 /** Who may touch a job: the plugin that enqueued it, in calls of the same tenant. */
@@ -36,15 +39,15 @@ export class JobStore {
 
   /** With `unique`, the id of the job of that key that waits already, if one does. */
   async add(job: NewJob, tenant: string | undefined): Promise<string> {
-    const { name, payload, runAt, priority, unique } = job;
+    const { name, payload, runAt, priority, unique, lane } = job;
     const envelope: Envelope = {
       payload,
       attempt: 0,
       ...(unique === undefined ? {} : { unique }),
       ...(tenant === undefined ? {} : { tenant }),
     };
-    const text = `INSERT INTO jobs (name, priority, next_run_at, type, data) VALUES ($1, $2, $3, 'normal', $4) RETURNING id`;
-    const values = [name, priority, runAt, JSON.stringify(envelope)];
+    const text = `INSERT INTO jobs (name, priority, next_run_at, type, data, lane) VALUES ($1, $2, $3, 'normal', $4, $5) RETURNING id`;
+    const values = [name, priority, runAt, JSON.stringify(envelope), laneOf(lane, tenant)];
     if (unique === undefined) {
       const { rows } = await this.#pool.query<{ id: string }>(text, values);
       return rows[0]?.id ?? "";
