@@ -34,6 +34,8 @@ export const maxJsonDepth = 200;
 /** What one sandbox says may use this share of the core's thread, in bursts, and this long at a time. */
 export const coreShare = 0.5;
 export const coreBurstMs = 50;
+/** What one record may cost it of the time to come: it may have taken long because the machine stood still. */
+export const coreDebtMs = 200;
 export const coreSliceMs = 4;
 
 /** UTF-16 units that may wait for that; then the sandbox is ended. */

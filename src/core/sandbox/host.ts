@@ -205,6 +205,12 @@ export class Host {
     const since = performance.now();
     const longestMs = Math.max(0, ...[...this.#entries.values()].map((entry) => entry.sliceMs));
     this.#ping = setTimeout(() => {
+      // Where the machine stood still, the host did, too: it is asked anew, and an answer that is here already is read first.
+      if (performance.now() - since > longestMs + 2 * pingGraceMs) {
+        this.#ping = undefined;
+        this.#suspect(id);
+        return;
+      }
       const current = this.#process.progress.read().sandbox;
       this.#onStuck(this.#entries.has(current) ? current : id, performance.now() - since);
     }, longestMs + pingGraceMs);

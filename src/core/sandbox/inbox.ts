@@ -1,6 +1,6 @@
 // What one sandbox says, taken in record by record within its share of the core's thread: a flood waits for itself.
 import { readCount } from "../../wire/records.ts";
-import { coreBurstMs, coreShare, coreSliceMs, maxInboxLength } from "./bounds.ts";
+import { coreBurstMs, coreDebtMs, coreShare, coreSliceMs, maxInboxLength } from "./bounds.ts";
 
 export interface InboxOptions {
   /** Handles one record. Throws a `SyntaxError` on one that is none. */
@@ -54,7 +54,7 @@ export class Inbox {
       this.#options.onBreach(error instanceof Error ? error.message : String(error));
     }
     const now = performance.now();
-    this.#budgetMs -= now - started;
+    this.#budgetMs = Math.max(this.#budgetMs - (now - started), -coreDebtMs);
     this.#countedAt = now;
     if (this.#batches.length > 0 && !this.#closed) this.#later();
   }

@@ -9,12 +9,14 @@ import { silentLogger } from "../../../src/core/base/log.ts";
 import { bundlePlugin } from "../../../src/core/sandbox/bundle.ts";
 import { createSandboxPool } from "../../../src/core/sandbox/pool.ts";
 import type { GuestLog, Sandbox, SandboxOptions } from "../../../src/core/sandbox/sandbox.ts";
+import { until } from "../../support/services.ts";
 import { ensureBuilt } from "./built.ts";
-import { ending, rawOptions, type RawPlugin } from "./raw.ts";
+import { patient } from "./pool.ts";
+import { ending, isStarved, rawOptions, type RawPlugin } from "./raw.ts";
 
 await ensureBuilt();
 const scratch = await mkdtemp(join(tmpdir(), "xcore-guest-"));
-const pool = createSandboxPool({ logger: silentLogger, spare: false });
+const pool = patient(createSandboxPool({ logger: silentLogger, spare: false }));
 after(async () => {
   await pool[Symbol.asyncDispose]();
   await rm(scratch, { recursive: true });
@@ -33,7 +35,7 @@ async function open(source: string, options: RawPlugin = {}): Promise<Sandbox> {
   return pool.open(all);
 }
 
-const get = (sandbox: Sandbox, path: string, timeoutMs = 2000): ReturnType<Sandbox["request"]> =>
+const get = (sandbox: Sandbox, path: string, timeoutMs = 60_000): ReturnType<Sandbox["request"]> =>
   sandbox.request(
     { method: "GET", url: `http://x${path}`, headers: [], body: "", encoding: "utf8" },
     { timeoutMs },
@@ -47,12 +49,12 @@ test("routes, actions, timers and errors work through the whole wall", async () 
   assert.deepEqual(sandbox.description.routes, ["GET /", "GET /later", "GET /broken"]);
   assert.equal((await get(sandbox, "/")).body, '{"hello":"world"}');
   assert.equal((await get(sandbox, "/later")).body, "late");
-  assert.equal(await sandbox.call("action", "add", { a: 1, b: 2 }, { timeoutMs: 2000 }), 3);
+  assert.equal(await sandbox.call("action", "add", { a: 1, b: 2 }, { timeoutMs: 60_000 }), 3);
   await assert.rejects(get(sandbox, "/broken"), {
     code: "PLUGIN_ERROR",
     message: /sample@1\.0\.0.*broken \(plugin-\d+\.ts:4:\d+\)/,
   });
-  await assert.rejects(sandbox.call("action", "sub", null, { timeoutMs: 2000 }), {
+  await assert.rejects(sandbox.call("action", "sub", null, { timeoutMs: 60_000 }), {
     code: "ACTION_NOT_FOUND",
   });
   await sandbox.close();
@@ -110,17 +112,22 @@ const hostile: Record<string, { code: string; reason: string }> = {
 
 for (const [name, { code, reason }] of Object.entries(hostile)) {
   test(`a plugin that ${name} ends with ${reason}`, async () => {
-    const { onEnd, ended } = ending();
-    const sandbox = await open(`routes: { "GET /": ${code} }`, {
-      onEnd,
-      group: "hostile",
-      boot: { plugin: "sample", version: "1.0.0", config: {}, permissions: ["cache"] },
-      onHostCall: () => Promise.resolve({ hit: false }),
-      limits: reason === "PLUGIN_MEMORY_LIMIT" ? { cpuMs: 5000 } : {},
-    });
-    const answer = assert.rejects(get(sandbox, "/", 20_000), { code: reason });
-    assert.equal((await ended).code, reason);
-    await answer;
+    for (;;) {
+      const { onEnd, ended } = ending();
+      const sandbox = await open(`routes: { "GET /": ${code} }`, {
+        onEnd,
+        group: "hostile",
+        boot: { plugin: "sample", version: "1.0.0", config: {}, permissions: ["cache"] },
+        onHostCall: () => Promise.resolve({ hit: false }),
+        limits: { cpuMs: reason === "PLUGIN_MEMORY_LIMIT" ? 20_000 : 200 },
+      });
+      const answer = get(sandbox, "/").catch((error: unknown) => error);
+      const end = await ended;
+      const failure = await answer;
+      if (isStarved(end)) continue;
+      assert.deepEqual([end.code, (failure as XcoreError).code], [reason, reason]);
+      return;
+    }
   });
 }
 
@@ -133,7 +140,6 @@ test("floods of host calls and log lines leave the core answering, and the plugi
       const codes = new Set(await Promise.all(all)); return { refused: codes.has("QUOTA_EXCEEDED") }; } }`,
     {
       boot: { plugin: "sample", version: "1.0.0", config: {}, permissions: ["cache"] },
-      limits: { cpuMs: 2000 },
       onLog: (entry) => logs.push(entry),
       onHostCall: async () => {
         asked += 1;
@@ -142,10 +148,12 @@ test("floods of host calls and log lines leave the core answering, and the plugi
       },
     },
   );
-  const flood = await get(sandbox, "/flood", 20_000);
+  const began = performance.now();
+  const flood = await get(sandbox, "/flood");
+  const seconds = Math.ceil((performance.now() - began) / 1000);
   assert.equal(flood.status, 200);
   assert.ok(asked <= 5000);
-  assert.ok(logs.length < 1100, `${logs.length} lines`);
+  assert.ok(logs.length < 1100 * seconds, `${logs.length} lines in ${seconds} s`);
   assert.equal((await get(sandbox, "/")).body, "ok");
   await sandbox.close();
 });
@@ -171,6 +179,7 @@ test("a promise that is rejected and never awaited is logged; the plugin and its
   );
   assert.equal((await get(sandbox, "/")).body, "ok");
   assert.equal((await get(sandbox, "/timer")).body, "late");
+  await until(() => logs.length >= 2);
   assert.deepEqual(logs.map(({ level, message }) => [level, message]).toSorted(), [
     ["error", "unhandled rejection: Error: later"],
     ["error", "unhandled rejection: TypeError: forgotten"],

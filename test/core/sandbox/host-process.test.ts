@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { hostFlags } from "../../../src/core/sandbox/host-process.ts";
 import { hostFiles } from "../../../src/core/sandbox/paths.ts";
+import { until } from "../../support/services.ts";
 import { testPool } from "./pool.ts";
 import { rawOptions } from "./raw.ts";
 
@@ -117,10 +118,7 @@ for (const [state, call] of [
         const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
         return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
       };
-      for (let round = 0; !(await gone()) && round < 200; round += 1) {
-        await new Promise((tick) => setTimeout(tick, 25));
-      }
-      assert.ok(await gone());
+      await until(gone);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -29,7 +29,7 @@ test("a host call has the tenant of the call it names, and none when that is not
   const acme = { tenant: testTenant("acme") };
   const say = (named: unknown, origin?: CallOrigin) =>
     sandbox.call("action", "x", named as string, {
-      timeoutMs: 2000,
+      timeoutMs: 60_000,
       ...(origin === undefined ? {} : { origin }),
     });
   await say("own", acme);
@@ -59,8 +59,8 @@ test("a log line has the tenant of the call it names while that is under way", a
     rawOptions(writer, { onLog: ({ origin }) => void tenants.push(origin?.tenant?.id) }),
   );
   const origin = { tenant: testTenant("acme") };
-  await sandbox.call("action", "x", null, { timeoutMs: 2000, origin });
-  await sandbox.call("action", "x", null, { timeoutMs: 2000 });
+  await sandbox.call("action", "x", null, { timeoutMs: 60_000, origin });
+  await sandbox.call("action", "x", null, { timeoutMs: 60_000 });
   assert.deepEqual(tenants.slice(0, 4), ["acme", undefined, undefined, undefined]);
   assert.ok(tenants.slice(4).every((tenant) => tenant === undefined));
   await sandbox.close();

@@ -4,10 +4,11 @@ import { after, test } from "node:test";
 import { silentLogger } from "../../../src/core/base/log.ts";
 import { createSandboxPool } from "../../../src/core/sandbox/pool.ts";
 import { ensureBuilt } from "./built.ts";
+import { patient } from "./pool.ts";
 import { rawOptions } from "./raw.ts";
 
 await ensureBuilt();
-const pool = createSandboxPool({ logger: silentLogger, spare: false });
+const pool = patient(createSandboxPool({ logger: silentLogger, spare: false }));
 after(() => pool[Symbol.asyncDispose]());
 
 /** What a route with this body answers. */
@@ -15,7 +16,7 @@ async function answerOf(body: string): Promise<unknown> {
   const code = `var __xcore_plugin = { default: { routes: { "GET /": async () => { ${body} } } } };`;
   const sandbox = await pool.open({ ...rawOptions(""), code });
   const request = { method: "GET", url: "http://x/", headers: [], body: "", encoding: "utf8" } as const;
-  const { body: text } = await sandbox.request(request, { timeoutMs: 10_000 });
+  const { body: text } = await sandbox.request(request, { timeoutMs: 60_000 });
   await sandbox.close();
   return JSON.parse(String(text)) as unknown;
 }

@@ -4,11 +4,28 @@ import { silentLogger } from "../../../src/core/base/log.ts";
 import { createSandboxPool, type SandboxPoolOptions } from "../../../src/core/sandbox/pool.ts";
 import type { SandboxPool } from "../../../src/core/sandbox/sandbox.ts";
 import { ensureBuilt } from "./built.ts";
-import { rawRuntime } from "./raw.ts";
+import { isStarved, rawRuntime } from "./raw.ts";
 
 export async function testPool(options: Partial<SandboxPoolOptions> = {}): Promise<SandboxPool> {
   await ensureBuilt();
-  const pool = createSandboxPool({ logger: silentLogger, runtime: rawRuntime, spare: false, ...options });
+  const pool = patient(
+    createSandboxPool({ logger: silentLogger, runtime: rawRuntime, spare: false, ...options }),
+  );
   after(() => pool[Symbol.asyncDispose]());
+  return pool;
+}
+
+/** The pool, with openings that the machine did not let finish made again, as a server makes them. */
+export function patient(pool: SandboxPool): SandboxPool {
+  const open = pool.open.bind(pool);
+  pool.open = async (options) => {
+    for (;;) {
+      try {
+        return await open(options);
+      } catch (error) {
+        if (!isStarved(error)) throw error;
+      }
+    }
+  };
   return pool;
 }

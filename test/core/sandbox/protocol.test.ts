@@ -30,7 +30,7 @@ for (const [name, code] of Object.entries(breaches)) {
     const { onEnd, ended } = ending();
     const onHostCall = (): Promise<never> => new Promise(() => undefined);
     const sandbox = await pool.open(rawOptions(`onRecord(r, say) { ${code}; }`, { onEnd, onHostCall }));
-    await assert.rejects(sandbox.request(request, { timeoutMs: 5000 }), { code: "PLUGIN_PROTOCOL" });
+    await assert.rejects(sandbox.request(request, { timeoutMs: 60_000 }), { code: "PLUGIN_PROTOCOL" });
     assert.equal((await ended).code, "PLUGIN_PROTOCOL");
   });
 }
@@ -81,7 +81,7 @@ test("the boot record carries the plugin's options and 64 random bytes", async (
     );
   const [a, b] = await Promise.all([open(), open()]);
   const [first, second] = (await Promise.all(
-    [a, b].map((sandbox) => sandbox.call("action", "x", null, { timeoutMs: 2000 })),
+    [a, b].map((sandbox) => sandbox.call("action", "x", null, { timeoutMs: 60_000 })),
   )) as { seed: string; plugin: string }[];
   assert.equal(Buffer.from(first?.seed ?? "", "base64").length, 64);
   assert.notEqual(first?.seed, second?.seed);
@@ -95,7 +95,7 @@ test("an answer to a call nobody made is dropped", async () => {
       `onRecord(r, say) { say("V4711\\n1"); say("E4712\\n" + '{"message":"x"}'); say("V" + idOf(r) + "\\n2"); }`,
     ),
   );
-  assert.equal(await sandbox.call("action", "x", null, { timeoutMs: 2000 }), 2);
+  assert.equal(await sandbox.call("action", "x", null, { timeoutMs: 60_000 }), 2);
   assert.equal(sandbox.stats().lateReplies, 2);
   await sandbox.close();
 });
@@ -104,7 +104,7 @@ test("a response with a header that has no value fails that call only", async ()
   const sandbox = await pool.open(
     rawOptions(`onRecord(r, say) { say("P" + idOf(r) + " 200 utf8 6\\na\\nb\\nc"); }`),
   );
-  await assert.rejects(sandbox.request(request, { timeoutMs: 2000 }), (error: { code: string }) =>
+  await assert.rejects(sandbox.request(request, { timeoutMs: 60_000 }), (error: { code: string }) =>
     ["PLUGIN_BAD_RESPONSE", "PLUGIN_PROTOCOL"].includes(error.code),
   );
   await sandbox.close();
@@ -127,7 +127,7 @@ test("__proto__ in a guest's JSON reaches nobody, however it is written", async 
       },
     ),
   );
-  const value = await sandbox.call("action", "x", null, { timeoutMs: 2000 });
+  const value = await sandbox.call("action", "x", null, { timeoutMs: 60_000 });
   assert.deepEqual(value, { a: {}, b: 1 });
   assert.deepEqual(seen[0]?.args, { a: {}, b: 1 });
   assert.equal((Object.assign({}, value) as { admin?: boolean }).admin, undefined);
@@ -147,10 +147,15 @@ test("log entries lose control characters and length, and a flood of them is cut
       { onLog: (entry) => entries.push(entry) },
     ),
   );
-  await sandbox.call("action", "x", null, { timeoutMs: 5000 });
+  const began = performance.now();
+  await sandbox.call("action", "x", null, { timeoutMs: 60_000 });
   assert.match(entries[0]?.message ?? "", /^a b \[2J x+… \(9\d+ characters\)$/);
   assert.deepEqual(entries[0]?.fields, { k: " ", deep: { l: " " } });
-  assert.equal(entries.length, 1000);
+  const seconds = Math.ceil((performance.now() - began) / 1000);
+  assert.ok(
+    entries.length >= 1000 && entries.length <= 1000 * seconds + 1,
+    `${entries.length} in ${seconds} s`,
+  );
   await sandbox.close();
 });
 
@@ -159,9 +164,9 @@ test("a guest that says too much at once is ended with PLUGIN_PROTOCOL", async (
     rawOptions(
       `onRecord(r, say) { const big = "x".repeat(2 ** 20); for (let i = 0; i < 20; i++) say("Linfo\\n" + big); }`,
       {
-        limits: { memoryBytes: 256 * 1024 ** 2, cpuMs: 2000 },
+        limits: { memoryBytes: 256 * 1024 ** 2 },
       },
     ),
   );
-  await assert.rejects(sandbox.request(request, { timeoutMs: 10_000 }), { code: "PLUGIN_PROTOCOL" });
+  await assert.rejects(sandbox.request(request, { timeoutMs: 60_000 }), { code: "PLUGIN_PROTOCOL" });
 });

@@ -7,6 +7,8 @@ import type { PluginResponse } from "../../../src/core/sandbox/sandbox.ts";
 import type { SocketPeer, SocketPiece } from "../../../src/core/sandbox/socket-channel.ts";
 import { chunkCost, maxChunkLength, streamWindow } from "../../../src/wire/protocol.ts";
 import { encodeBatch } from "../../../src/wire/records.ts";
+import { until } from "../../support/services.ts";
+import { undisturbed } from "../../support/steady.ts";
 import { ending, rawOptions, type RawPlugin } from "./raw.ts";
 
 const request = { method: "GET", url: "http://x/a", headers: [], body: "", encoding: "utf8" } as const;
@@ -168,11 +170,13 @@ suite("a socket", () => {
   });
 
   test("whose client answers pings stays", async () => {
-    const { socket, peer } = await connected({ limits: { streamIdleMs: 3000 } });
-    while (peer.pings === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    socket.alive();
-    assert.deepEqual(peer.closes, []);
-    socket.closed(1000, "");
+    await undisturbed(async () => {
+      const { socket, peer } = await connected({ limits: { streamIdleMs: 3000 } });
+      await until(() => peer.pings > 0 || peer.closes.length > 0);
+      socket.alive();
+      assert.deepEqual(peer.closes, []);
+      socket.closed(1000, "");
+    });
   });
 
   test("that begins while its revision goes is closed at once", async () => {
@@ -191,7 +195,7 @@ suite("a socket", () => {
 
   test("for a request that asks for none fails that call only", async () => {
     const { sandbox, say } = remote();
-    const answer = sandbox.request(request, { timeoutMs: 1000 });
+    const answer = sandbox.request(request, { timeoutMs: 60_000 });
     say("U1 0\n", "M1 utf8 1\nlate");
     await assert.rejects(answer, { code: "PLUGIN_BAD_RESPONSE" });
     assert.equal(sandbox.reason, undefined);
@@ -230,7 +234,7 @@ suite("the guest breaks the protocol by", () => {
       const { sandbox, say, dial, ended } = remote();
       const settled = Promise.allSettled([
         dial().then(({ socket }) => socket?.connect(new Peer())),
-        sandbox.call("action", "x", null, { timeoutMs: 2000 }),
+        sandbox.call("action", "x", null, { timeoutMs: 60_000 }),
       ]);
       for (const text of records) say(text);
       assert.equal((await ended).code, "PLUGIN_PROTOCOL");
