@@ -1,6 +1,6 @@
 // xcore migrate, as a person runs it, without a server.
 import assert from "node:assert/strict";
-import { cp, mkdir, readdir, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageFile, packageRoot } from "../../src/core/base/package-root.ts";
@@ -73,10 +73,20 @@ test("entities and migrations of the application need no package beside xcore", 
   const pending = await run("check");
   assert.equal(pending.code, 1);
   assert.match(pending.stdout, /^pending application: Migration\d+_create_account\n$/);
+  assert.match(pending.stderr, /xcore migrate\n$/);
   const up = await run();
   assert.match(up.stdout, /^applied application: Migration\d+_create_account\n$/, up.stderr);
   assert.match((await run("create", "more")).stdout, /^Nothing to write/);
   const clean = await run("check", "--json");
   assert.deepEqual(JSON.parse(clean.stdout), { ok: true, format: 1, clean: true, faults: [], drift: [] });
   assert.equal(clean.code, 0);
+  const entities = await readFile(at("app/entities.ts"), "utf8");
+  await workspace.write(
+    "app/entities.ts",
+    entities.replace("email:", "nickname: p.string().nullable(), email:"),
+  );
+  const drifted = await run("check");
+  assert.equal(drifted.code, 1);
+  assert.match(drifted.stdout, /differs application:.*\n {2}alter table "account" add.*"nickname"/);
+  assert.match(drifted.stderr, /xcore migrate create <name>/);
 });

@@ -78,6 +78,21 @@ export function checkLines({ faults, drift }: CheckReport): string[] {
   ];
 }
 
+/** What to do about what a check or a status found, one line each. */
+export function cures({ faults, drift }: CheckReport): string[] {
+  const found = new Set(faults.map(({ state }) => state));
+  return [
+    ...(found.has("pending") ? ["Apply what is pending with: xcore migrate"] : []),
+    ...(found.has("changed")
+      ? [
+          "Bring the old text of what was changed back and write a new migration; or, while developing, undo it before you change it: xcore migrate down",
+        ]
+      : []),
+    ...(found.has("missing") ? ["Bring back the files that are missing."] : []),
+    ...(drift.length > 0 ? ["Write a migration of what differs with: xcore migrate create <name>"] : []),
+  ];
+}
+
 function timeOf(appliedAt: string | null): string {
   return appliedAt === null ? "" : appliedAt.slice(0, 16).replace("T", " ");
 }

@@ -1,7 +1,7 @@
 // xcore migrate check: for CI. Whether files, database and entities agree; the exit code tells.
 import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../../cli/base-command.ts";
-import { checkLines } from "../../cli/render/migrations.ts";
+import { checkLines, cures } from "../../cli/render/migrations.ts";
 
 export default class MigrateCheck extends BaseCommand {
   static override summary = "Check that nothing is pending or changed, and that entities and database agree.";
@@ -30,6 +30,7 @@ export default class MigrateCheck extends BaseCommand {
     }
     const clean = faults.length + drift.length === 0;
     this.log(checkLines({ faults, drift }).join("\n"));
+    for (const cure of cures({ faults, drift })) this.logToStderr(cure);
     if (!clean) this.exitWith(1);
     return { clean, faults, drift };
   }

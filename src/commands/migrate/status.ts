@@ -1,7 +1,7 @@
 // xcore migrate status: what is applied, what is pending, what was changed since.
 import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../../cli/base-command.ts";
-import { migrationLines } from "../../cli/render/migrations.ts";
+import { cures, migrationLines } from "../../cli/render/migrations.ts";
 
 export default class MigrateStatus extends BaseCommand {
   static override summary = "List migrations: applied, pending, changed since, or missing.";
@@ -22,8 +22,10 @@ export default class MigrateStatus extends BaseCommand {
       wanted.map(async (target) => ({ target: target.name, migrations: await target.status() })),
     );
     this.log(migrationLines(targets, process.stdout).join("\n"));
-    const pending = targets.some(({ migrations }) => migrations.some(({ state }) => state === "pending"));
-    if (pending) this.logToStderr("Apply what is pending with: xcore migrate");
+    const faults = targets.flatMap(({ target, migrations }) =>
+      migrations.map(({ name, state }) => ({ target, migration: name, state })),
+    );
+    for (const cure of cures({ faults, drift: [] })) this.logToStderr(cure);
     return { targets };
   }
 }
