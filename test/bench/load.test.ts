@@ -17,15 +17,19 @@ describe("the load generator", () => {
       setImmediate(() => response.end("cde"));
     });
     const bodies = new Set<string>();
-    const result = await load({
-      ...server,
-      connections: 3,
-      ms: 300,
-      onAnswer: (_connection, body) => bodies.add(body),
-    });
-    assert.ok(result.answers > 3);
-    assert.equal(result.failed, 0);
-    assert.ok(served - result.answers <= 3, "only what was under way at the end is not counted");
+    let answers = 0;
+    // As often as a slow machine needs for some answers.
+    for (let rounds = 1; answers <= 3; rounds += 1) {
+      const result = await load({
+        ...server,
+        connections: 3,
+        ms: 300,
+        onAnswer: (_connection, body) => bodies.add(body),
+      });
+      answers += result.answers;
+      assert.equal(result.failed, 0);
+      assert.ok(served - answers <= 3 * rounds, "only what was under way at the end is not counted");
+    }
     assert.ok([...bodies].every((body) => body.includes("ab") && body.includes("cde")));
   });
 
@@ -49,9 +53,11 @@ describe("the load generator", () => {
         .finally(() => response.end("{}"));
     });
     const path = ["/a", "/b"];
-    const result = await load({ ...server, path, connections: 2, ms: 500, rate: 100, body: "[1]" });
+    while (new Set(seen).size < 2) {
+      const result = await load({ ...server, path, connections: 2, ms: 500, rate: 100, body: "[1]" });
+      assert.ok(result.answers <= 52, `${result.answers} answers at 100/s in half a second`);
+    }
     assert.deepEqual(new Set(seen), new Set(["POST /a [1]", "POST /b [1]"]));
-    assert.ok(result.answers <= 52, `${result.answers} answers at 100/s in half a second`);
   });
 });
 

@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import type { StatusReport } from "../../src/core/status.ts";
+import { until } from "../support/workspace.ts";
 import { ended, makeWorkspace, start, xcore, type Ended, type Running } from "./support/run.ts";
 
 const yaml = "name: shop\nserver: { port: 0 }\n";
@@ -80,8 +81,9 @@ describe("xcore serve", () => {
   it("moves from a taken default port and says so", async () => {
     await using workspace = await makeWorkspace("name: shop\n");
     const holder = createServer();
-    holder.on("error", () => undefined);
     holder.listen(8082, "127.0.0.1");
+    // Where somebody else holds it, it is taken, too.
+    await once(holder, "listening").catch(() => undefined);
     const child = start(["serve"], { cwd: workspace.folder });
     const end = ended(child);
     try {
@@ -98,9 +100,13 @@ describe("xcore serve", () => {
     await using workspace = await makeWorkspace(yaml);
     const child = start(["serve", "--json"], { cwd: workspace.folder });
     const end = ended(child);
-    child.stdout.on("data", (chunk: string) => {
-      if (chunk.includes('"msg":"ready"')) child.kill("SIGTERM");
-    });
+    let said = "";
+    child.stdout.on("data", (chunk: string) => (said += chunk));
+    await until(
+      () => said.includes('"msg":"ready"') || child.exitCode !== null,
+      (over) => over,
+    );
+    child.kill("SIGTERM");
     const { code, stdout, stderr } = await end;
     assert.equal(code, 0, stdout);
     const documents = stdout

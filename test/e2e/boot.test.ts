@@ -1,57 +1,55 @@
 // How a server starts: it has its port first, lets nobody into what is half there, and each plugin answers as soon as it is up.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { readConfig } from "../../src/core/config/read.ts";
 import { openCore } from "../../src/core/core.ts";
+import { freePort } from "../support/ports.ts";
 import { keptLog, pluginFiles, testWorkspace, until } from "../support/workspace.ts";
 
 const quick = `export default definePlugin({ routes: { "GET /": () => "quick" } });`;
 
-async function freePort(): Promise<{ port: number; release(): Promise<void> }> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, "127.0.0.1", resolve);
-  await promise;
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    release: () => new Promise((released) => server.close(() => released())),
-  };
-}
-
 describe("a start", () => {
   test("whose port is taken fails before a service is opened, a migration or a plugin is run", async () => {
-    const taken = await freePort();
+    await using holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address() as AddressInfo;
     await using workspace = await testWorkspace({
       ...pluginFiles("quick", quick),
-      "integration.yaml": `name: test\nserver: { port: ${taken.port} }\n`,
+      "integration.yaml": `name: test\nserver: { port: ${port} }\n`,
     });
     const config = await readConfig({ workspace: workspace.folder, env: {} });
     const logger = keptLog();
     await assert.rejects(openCore({ config, logger }), { code: "PORT_TAKEN" });
     assert.ok(!existsSync(`${workspace.folder}/.xcore/postgres`), "no database was made");
     assert.ok(!logger.lines.some(({ message }) => /Postgres|plugin ready/.test(message)));
-    await taken.release();
   });
 
   test("lets requests wait for a plugin that is still loading, while others answer; ready comes last", async () => {
-    const { port, release } = await freePort();
+    const port = await freePort();
+    // Loading until both others were asked.
     const slow = `export default definePlugin({
   routes: { "GET /": () => "slow" },
-  start: () => new Promise((resolve) => setTimeout(resolve, 2000)),
+  start: async ({ call }) => {
+    for (const name of ["quick", "opener"])
+      while ((await call(name + ".asked").catch(() => false)) !== true) await new Promise((resolve) => setTimeout(resolve, 20));
+  },
 });`;
-    const opener = `export default definePlugin({ routes: { "GET /": () => "opener" }, actions: { count: { run: () => 1 } } });`;
+    const answering = (text: string): string => `let asked = false;
+export default definePlugin({
+  routes: { "GET /": () => { asked = true; return "${text}"; } },
+  actions: { asked: { run: () => asked } },
+});`;
     await using workspace = await testWorkspace({
-      ...pluginFiles("opener", opener),
-      ...pluginFiles("quick", quick),
-      ...pluginFiles("slow", slow),
+      ...pluginFiles("opener", answering("opener")),
+      ...pluginFiles("quick", answering("quick")),
+      ...pluginFiles("slow", slow, "permissions: { call: [quick.asked, opener.asked] }\n"),
       ...pluginFiles("behind", quick, "dependencies: { slow: ^1.0.0 }\n"),
       "integration.yaml": `name: test\nserver: { port: ${port} }\nadmin: { token: test-token-test-token-test-token }\n`,
     });
     const config = await readConfig({ workspace: workspace.folder, env: {} });
-    await release();
     const order: string[] = [];
     // Making a database may take longer than the door has patience; then it is asked again, as it says.
     const ask = async (name: string): Promise<string> => {
@@ -85,7 +83,7 @@ describe("a start", () => {
   });
 
   test("is not ready, and says so, while it is under way", async () => {
-    const { port, release } = await freePort();
+    const port = await freePort();
     await using workspace = await testWorkspace({
       ...pluginFiles(
         "slow",
@@ -94,7 +92,6 @@ describe("a start", () => {
       "integration.yaml": `name: test\nserver: { port: ${port} }\n`,
     });
     const config = await readConfig({ workspace: workspace.folder, env: {} });
-    await release();
     let isOpen = false;
     const seen: number[] = [];
     const opening = openCore({ config, logger: keptLog() }).then((core) => {

@@ -43,7 +43,10 @@ function listen(url: string): { source: EventSource; heard: Heard[] } {
 
 describe("an event stream", () => {
   test("goes on with the new revision after a reload: its client connects anew and misses no id", async () => {
-    await using workspace = await testWorkspace(pluginFiles("ticker", events("one")));
+    await using workspace = await testWorkspace({
+      ...pluginFiles("ticker", events("one")),
+      "integration.yaml": "name: test\nserver: { port: 0, drain: 1m }\n",
+    });
     await using server = await openTestCore(workspace, { watch: true });
     const { source, heard } = listen(`${server.core.address}/app/ticker/`);
     try {

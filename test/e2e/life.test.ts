@@ -4,13 +4,14 @@ import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import { readConfig } from "../../src/core/config/read.ts";
 import { openCore } from "../../src/core/core.ts";
+import { endsOf } from "../support/ends.ts";
 import { keptLog, openTestCore, pluginFiles, testWorkspace, until } from "../support/workspace.ts";
 
 const slow = `export default definePlugin({ routes: {
   "GET /": () => "quick",
-  "GET /slow": () => new Promise((resolve) => setTimeout(() => resolve("slow but whole"), 400)),
+  "GET /slow": () => { console.log("slow began"); return new Promise((resolve) => setTimeout(() => resolve("slow but whole"), 400)); },
   "GET /spin": () => { for (;;); },
-  "GET /never": () => new Promise(() => {}),
+  "GET /never": () => { console.log("never began"); return new Promise(() => {}); },
 } });`;
 
 async function occupy(port: number): Promise<{ port: number } & Disposable> {
@@ -31,7 +32,10 @@ describe("the life of a server", () => {
     await using workspace = await testWorkspace(pluginFiles("slow", slow));
     const server = await openTestCore(workspace);
     const underWay = server.get("/app/slow/slow");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(
+      () => server.log.some(({ message }) => message === "slow began"),
+      (began) => began,
+    );
     const closed = server.core.close({ drain: true });
     await assert.rejects(server.get("/app/slow/"));
     assert.equal(await (await underWay).text(), "slow but whole");
@@ -45,7 +49,10 @@ describe("the life of a server", () => {
     });
     const server = await openTestCore(workspace);
     const underWay = assert.rejects(server.get("/app/slow/never"), "it was cut, not answered");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(
+      () => server.log.some(({ message }) => message === "never began"),
+      (began) => began,
+    );
     const first = server.core.close({ drain: true });
     await server.core.close({ drain: false });
     await first;
@@ -66,23 +73,20 @@ describe("the life of a server", () => {
         "name: test\nserver: { port: 0 }\nplugins: { slow: { isolation: own } }\nadmin: { token: test-token-test-token-test-token }\n",
     });
     await using server = await openTestCore(workspace);
-    const spin = await server.get("/app/slow/spin");
-    assert.deepEqual(
-      [spin.status, ((await spin.json()) as { code: string }).code],
-      [503, "PLUGIN_CPU_LIMIT"],
-    );
+    const spin = async (): Promise<unknown[]> => {
+      const answer = await server.get("/app/slow/spin");
+      return [answer.status, ((await answer.json()) as { code: string }).code];
+    };
+    // A machine that starves it says so, and nobody is to blame.
+    assert.deepEqual(await until(spin, ([, code]) => code !== "PLUGIN_CRASHED"), [503, "PLUGIN_CPU_LIMIT"]);
     assert.equal(await (await server.get("/app/good/")).text(), "good");
     await until(
       async () => (await server.get("/app/slow/")).status,
       (status) => status === 200,
     );
-    const { plugins } = await server.core.status();
     assert.deepEqual(
-      plugins.map((plugin) => [plugin.name, plugin.restarts]),
-      [
-        ["good", 0],
-        ["slow", 1],
-      ],
+      ["good", "slow"].map((name) => endsOf(server.log, name).length),
+      [0, 1],
     );
   });
 
@@ -94,9 +98,11 @@ describe("the life of a server", () => {
       [never.status, ((await never.json()) as { code: string }).code],
       [504, "PLUGIN_TIMEOUT"],
     );
-    assert.equal(await (await server.get("/app/slow/")).text(), "quick");
-    const { plugins } = await server.core.status();
-    assert.equal(plugins[0]?.restarts, 0);
+    await until(
+      async () => (await server.get("/app/slow/")).text(),
+      (text) => text === "quick",
+    );
+    assert.deepEqual(endsOf(server.log, "slow"), []);
   });
 
   test("crashes in a row end in quarantine, which a reload lifts", async () => {
@@ -111,7 +117,10 @@ describe("the life of a server", () => {
     );
     assert.equal((await server.get("/app/slow/")).status, 503);
     assert.equal((await server.admin("/plugins/slow/reload", { method: "POST" })).status, 200);
-    assert.equal(await (await server.get("/app/slow/")).text(), "quick");
+    await until(
+      async () => (await server.get("/app/slow/")).text(),
+      (text) => text === "quick",
+    );
   });
 
   test("a taken explicit port is refused naming its holder; the default one moves", async () => {

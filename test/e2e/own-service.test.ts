@@ -28,6 +28,7 @@ describe("a service of one's own", () => {
     workspace = await testWorkspace({
       ...user("album", "permissions: { services: [storage] }\n"),
       ...user("diary", "permissions: { services: [storage, broken] }\n"),
+      ...user("hasty", "permissions: { services: [broken] }\n"),
       ...user("poor", ""),
       ...user("lost", "permissions: { services: [mail] }\n"),
       ...user("sly", "permissions: { services: [database] }\n"),
@@ -57,7 +58,7 @@ describe("a service of one's own", () => {
         `  storage: { module: ${packageFile("test/fixtures/services/storage.ts")}, folder: objects, maxObjects: 3 }`,
         "  broken: { module: ./services/broken.ts }",
         "  closed: { module: ./services/closed.ts }",
-        "plugins: { diary: { limits: { timeout: 1s } } }",
+        "plugins: { hasty: { limits: { timeout: 500ms } } }",
       ].join("\n"),
     });
     server = await openTestCore(workspace);
@@ -122,7 +123,7 @@ describe("a service of one's own", () => {
     assert.doesNotMatch(failed, /db-7/);
     assert.ok(server.log.some(({ fields }) => fields["error"] === "host db-7.internal is down"));
     assert.match(await post("diary/throwNow", {}, "broken"), /^502 .*throwNow failed/);
-    assert.match(await post("diary/hang", {}, "broken"), /^50[34] /);
+    assert.match(await post("hasty/hang", {}, "broken"), /^50[34] /);
     assert.match(await post("diary/huge", {}, "broken"), /^413 .*QUOTA_EXCEEDED/);
     assert.match(await post("diary/circle", {}, "broken"), /^502 .*circle failed/);
     assert.equal(await post("diary/nothing", {}, "broken"), "204 ");

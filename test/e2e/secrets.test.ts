@@ -94,7 +94,7 @@ describe("secrets", () => {
 
   const run = async (...args: string[]): Promise<string> => {
     const child = start(args, { cwd: workspace.folder, env: env() });
-    const late = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 120_000);
     const { stdout, stderr } = await ended(child);
     clearTimeout(late);
     said.push(`$ xcore ${args.join(" ")}`, stdout, stderr);

@@ -16,7 +16,6 @@ export default definePlugin({
     "GET /word": () => "${word}",
     "GET /plain": () => "plain",
     "GET /forbidden": () => new Response("no", { status: 403 }),
-    "GET /never": () => new Promise(() => undefined),
     "GET /header": () => new Response(null, { status: 101, webSocket: new WebSocketPair()[0], headers: { "x-bad": "\\u0001" } }),
     "GET /echo": (request, { signal }) => {
       const { 0: client, 1: server } = new WebSocketPair();
@@ -57,6 +56,8 @@ export default definePlugin({
   },
 });`;
 
+const late = `export default definePlugin({ routes: { "GET /": () => new Promise(() => undefined) } });`;
+
 const code = (word: string): string => `import { definePlugin } from "xcore/plugin";\n${chat(word)}`;
 
 /** Closes of a client that is known to close. */
@@ -86,7 +87,8 @@ describe("a WebSocket", () => {
   let server: TestCore;
   before(async () => {
     const workspace = await testWorkspace({
-      ...pluginFiles("chat", chat("one"), "limits: { timeout: 1s }\n"),
+      ...pluginFiles("chat", chat("one")),
+      ...pluginFiles("late", late, "limits: { timeout: 500ms }\n"),
       "integration.yaml": "name: test\nserver: { port: 0, drain: 2s, maxBody: 1mb }\n",
     });
     server = await openTestCore(workspace, { watch: true });
@@ -96,8 +98,8 @@ describe("a WebSocket", () => {
     await server.workspace[Symbol.asyncDispose]();
   });
 
-  const dial = (path: string, protocols: string[] = []): Client => {
-    const url = `${server.core.address.replace("http", "ws")}/app/chat${path}`;
+  const dial = (path: string, protocols: string[] = [], plugin = "chat"): Client => {
+    const url = `${server.core.address.replace("http", "ws")}/app/${plugin}${path}`;
     const client = Object.assign(new WebSocket(url, protocols), { heard: [] as Buffer[] });
     client.on("error", () => undefined);
     client.on("message", (data: Buffer) => client.heard.push(data));
@@ -106,8 +108,8 @@ describe("a WebSocket", () => {
   const seen = async (): Promise<unknown[]> =>
     (await (await server.get("/app/chat/seen")).json()) as unknown[];
 
-  async function refused(path: string): Promise<number> {
-    const client = dial(path);
+  async function refused(path: string, plugin?: string): Promise<number> {
+    const client = dial(path, [], plugin);
     const [, response] = (await once(client, "unexpected-response")) as [unknown, { statusCode: number }];
     client.terminate();
     return response.statusCode;
@@ -157,7 +159,7 @@ describe("a WebSocket", () => {
     assert.equal(await refused("/forbidden"), 403);
     assert.equal(await refused("/nowhere"), 404);
     assert.equal(await refused("/header"), 502);
-    assert.equal(await refused("/never"), 504);
+    assert.equal(await refused("/", "late"), 504);
     const elsewhere = new WebSocket(server.core.address.replace("http", "ws"));
     const [, response] = (await once(elsewhere, "unexpected-response")) as [unknown, { statusCode: number }];
     assert.equal(response.statusCode, 404);
@@ -206,7 +208,7 @@ describe("a WebSocket", () => {
     const upgrade =
       "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
     socket.write(
-      `GET /app/chat/never HTTP/1.1\r\nhost: x\r\n\r\nGET /app/chat/echo HTTP/1.1\r\nhost: x\r\n${upgrade}`,
+      `GET /app/late/ HTTP/1.1\r\nhost: x\r\n\r\nGET /app/chat/echo HTTP/1.1\r\nhost: x\r\n${upgrade}`,
     );
     socket.resume();
     await once(socket, "close");

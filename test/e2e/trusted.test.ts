@@ -39,7 +39,7 @@ const integration = (digest?: string): string =>
 async function workspaceWith(text: string): Promise<TestWorkspace> {
   return testWorkspace({
     "integration.yaml": integration(),
-    ...pluginFiles("insider", text, "permissions: { database: true }\nlimits: { timeout: 500ms }\n"),
+    ...pluginFiles("insider", text, "permissions: { database: true }\nlimits: { timeout: 2s }\n"),
     "plugins/insider/migrations/0001_rows.sql":
       "-- migrate:up\ncreate table rows (text text not null);\n-- migrate:down\ndrop table rows;\n",
   });

@@ -5,6 +5,7 @@ import type { TestContext } from "node:test";
 import { packageFile } from "../../src/core/base/package-root.ts";
 import type { PluginStatus } from "../../src/core/status.ts";
 import { openTestCore, testWorkspace, until, type TestCore, type TestWorkspace } from "./workspace.ts";
+import { endsOf } from "./ends.ts";
 import { goodPlugin } from "./load.ts";
 import { observed } from "./observed.ts";
 
@@ -32,9 +33,9 @@ export interface Arena extends AsyncDisposable {
   load(name: string): Promise<PluginStatus>;
   unload(name: string): Promise<void>;
   status(name: string): Promise<PluginStatus>;
-  /** What the log says about a plugin's ends: each with its code and details. */
-  ends(name: string): Record<string, unknown>[];
-  /** Loads the fixture, asks it once beside the load, and waits until it was ended and answers again. */
+  /** As `endsOf` gives them. */
+  ends(name: string, options?: { starved: boolean }): Record<string, unknown>[];
+  /** Loads the fixture, asks it beside the load until that ends it, and waits until it answers again. */
   strike(t: TestContext, name: string): Promise<Struck>;
   /** Runs `attack` beside the load and tells what it did to everybody else. Fails when one request of the good plugin failed. */
   observe<Result>(t: TestContext, attack: () => Promise<Result>): Promise<Result>;
@@ -63,23 +64,31 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
     if (!answer.ok) throw Object.assign(new Error(`${path}: ${JSON.stringify(body)}`), { code: body.code });
     return body;
   };
+  const strikeOnce = async (name: string) => {
+    const before = arena.ends(name, { starved: true }).length;
+    const answer = await server.get(`/app/${name}/`);
+    const text = await answer.text();
+    await until(
+      () => arena.ends(name, { starved: true }).length,
+      (count) => count > before,
+    );
+    await until(
+      async () => (await server.get(`/app/${name}/alive`)).status,
+      (status) => status === 200,
+    );
+    return { status: answer.status, text, end: arena.ends(name)[0] };
+  };
   const arena: Arena = {
     server,
     workspace,
     async strike(t, name) {
       await arena.load(name);
       const struck = await arena.observe(t, async () => {
-        const answer = await server.get(`/app/${name}/`);
-        const text = await answer.text();
-        const end = await until(
-          () => arena.ends(name)[0],
-          (first) => first !== undefined,
+        const struck = await until(
+          () => strikeOnce(name),
+          ({ end }) => end !== undefined,
         );
-        await until(
-          async () => (await server.get(`/app/${name}/alive`)).status,
-          (status) => status === 200,
-        );
-        return { status: answer.status, text, end: end ?? {} };
+        return { ...struck, end: struck.end ?? {} };
       });
       t.diagnostic(JSON.stringify(struck.end));
       const { reason } = await arena.status(name);
@@ -102,13 +111,7 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
       if (found === undefined) throw new Error(`no plugin '${name}'`);
       return found;
     },
-    ends: (name) =>
-      server.log
-        .filter(
-          ({ level, fields }) => level === "error" && fields["plugin"] === name && "killedHost" in fields,
-        )
-        .filter(({ fields }) => !("url" in fields))
-        .map(({ fields }) => fields),
+    ends: (name, options) => endsOf(server.log, name, options),
     observe: (t, attack) => observed(server, t, attack),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();

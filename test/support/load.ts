@@ -23,7 +23,7 @@ const clients = 4;
 export interface Load {
   /** The first answers of each client are there. */
   readonly steady: Promise<unknown>;
-  stop(): Promise<{ requests: number; failures: string[]; slowestMs: number }>;
+  stop(): Promise<{ requests: number; failures: string[]; starved: number; slowestMs: number }>;
 }
 
 interface Stored {
@@ -31,11 +31,15 @@ interface Stored {
   rows: number;
 }
 
+/** A request of which the core says that the machine had not let it run: that is nobody's doing, and the plugin begins anew. */
+const starvation = /of which a processor worked on it for/;
+
 /** Some clients that ask without a break; every answer is checked, and in the end everything that was stored is counted. */
 export function startLoad(server: TestCore): Load {
   const failures: string[] = [];
   const ended = new AbortController();
   let requests = 0;
+  let starved = 0;
   let slowestMs = 0;
   const acknowledged = { counted: 0, rows: 0 };
   const ask = async (path: string, init?: RequestInit): Promise<string> => {
@@ -65,7 +69,10 @@ export function startLoad(server: TestCore): Load {
   const finished = begun.map(async ({ resolve }) => {
     await before;
     for (let n = 0; !ended.signal.aborted; n += 1) {
-      await round(n).catch((error: unknown) => failures.push(String(error)));
+      await round(n).catch((error: unknown) => {
+        if (starvation.test(String(error))) starved += 1;
+        else failures.push(String(error));
+      });
       if (n === 2) resolve();
       await pause(2);
     }
@@ -78,9 +85,12 @@ export function startLoad(server: TestCore): Load {
       const [first, last] = [await before, await stored()];
       const counted = last.counted - first.counted;
       const rows = last.rows - first.rows;
-      if (counted !== acknowledged.counted) failures.push(`${acknowledged.counted} counted, ${counted} kept`);
-      if (rows !== acknowledged.rows) failures.push(`${acknowledged.rows} rows stored, ${rows} there`);
-      return { requests, failures, slowestMs };
+      // A new isolate counts from the beginning, and of what was cut off some was done.
+      if (starved === 0 && counted !== acknowledged.counted)
+        failures.push(`${acknowledged.counted} counted, ${counted} kept`);
+      if (starved === 0 ? rows !== acknowledged.rows : rows < acknowledged.rows)
+        failures.push(`${acknowledged.rows} rows stored, ${rows} there`);
+      return { requests, failures, starved, slowestMs };
     },
   };
 }

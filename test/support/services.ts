@@ -115,7 +115,7 @@ export async function testRedis(): Promise<TestRedis> {
       { stdio: "ignore" },
     );
     for (let tries = 0; !(await accepts(port)); tries += 1) {
-      if (tries > 200) throw new Error("redis-server did not come up");
+      if (tries > 2400) throw new Error("redis-server did not come up");
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     return started;
@@ -192,7 +192,7 @@ export async function hostCall(
 ): Promise<unknown> {
   const handler = facade.calls[name];
   if (handler === undefined) throw new Error(`the facade has no ${name}`);
-  return handler(args, { signal: new AbortController().signal, timeoutMs: 5000, origin });
+  return handler(args, { signal: new AbortController().signal, timeoutMs: 60_000, origin });
 }
 
 /** A tenant that is active and reaches every plugin. */
@@ -208,8 +208,8 @@ export function testTenant(id: string, more: Partial<CallTenant> = {}): CallTena
   };
 }
 
-/** Resolves as soon as `test` says true; rejects after `ms`. */
-export async function until(test: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+/** Resolves as soon as `test` says true; rejects after `ms`, which is meant for what never comes, not for what is slow. */
+export async function until(test: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await test())) {
     if (performance.now() > end) throw new Error(`not true within ${ms} ms: ${test.toString()}`);

@@ -17,13 +17,23 @@ export function assertSurvived(seen: Suffered, { unready = true, cache = false }
   assert.equal(seen.lostWrites, 0, "acknowledged writes are gone");
   assert.equal(seen.lostJobs, 0, "acknowledged jobs have not run");
   assert.equal(seen.failedCached, 0, "requests failed for the cache");
-  if (unready) assert.notEqual(seen.unreadyAfterMs, null, "/readyz said 200 throughout");
-  // Promised: 2 s, 5 s, 250 ms.
-  assert.ok((seen.unreadyAfterMs ?? 0) < 4_000, `/readyz said 503 after ${seen.unreadyAfterMs} ms`);
-  assert.ok(seen.readyAfterMs < 12_000, `/readyz said 200 after ${seen.readyAfterMs} ms`);
-  assert.ok(seen.writesAfterMs < 15_000, `the first write came ${seen.writesAfterMs} ms after the fault`);
+  // Promised: 2 s, 5 s, 250 ms. Whatever takes as long as /livez took at its slowest is the machine's doing.
+  const slackMs = 5 * seen.slowestLivezMs;
+  if (unready)
+    assert.ok(
+      (seen.unreadyAfterMs ?? Infinity) < 4_000 + slackMs,
+      `/readyz said 503 after ${seen.unreadyAfterMs} ms`,
+    );
+  assert.ok(seen.readyAfterMs < 12_000 + slackMs, `/readyz said 200 after ${seen.readyAfterMs} ms`);
+  assert.ok(
+    seen.writesAfterMs < 15_000 + slackMs,
+    `the first write came ${seen.writesAfterMs} ms after the fault`,
+  );
   // Unguarded, each call would take a second at least, and a request makes two.
   if (cache)
-    assert.ok(seen.slowestCachedMs < 1500 + seen.slowestLivezMs, `the cache took ${seen.slowestCachedMs} ms`);
+    assert.ok(
+      seen.usualCachedMs < 1000 + 2 * seen.usualPlainMs,
+      `requests that use the cache took ${seen.usualCachedMs} ms, others ${seen.usualPlainMs} ms`,
+    );
   assert.ok(seen.grownMb < 40, `the heap has grown by ${seen.grownMb} MB`);
 }

@@ -65,7 +65,7 @@ export async function startSystemPostgres(options: SystemPostgresOptions = {}): 
     async start() {
       server = begin();
       for (let tries = 1; !(await answers(folder, port)); tries += 1) {
-        if (tries > 400) throw new Error("the system Postgres does not come up");
+        if (tries > 1200) throw new Error("the system Postgres does not come up");
         await new Promise((resolve) => setTimeout(resolve, 50));
         // After a kill of the postmaster its children hold the data for a moment.
         if (gone(server)) server = begin();

@@ -1,5 +1,6 @@
 // A project in a temporary folder, and a real core over it.
-import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { cp, mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { readConfig } from "../../src/core/config/read.ts";
@@ -21,7 +22,8 @@ export async function testWorkspace(files: Record<string, string> = {}): Promise
   await symlink(join(packageRoot, "node_modules"), join(folder, "node_modules"));
   const write = async (path: string, text: string): Promise<void> => {
     await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
+    // At once, so that a watcher in this process does not see it empty.
+    writeFileSync(join(folder, path), text);
   };
   await write(
     "integration.yaml",
@@ -94,9 +96,9 @@ export async function openTestCore(
   };
 }
 
-/** Asks until the answer satisfies, at most twenty seconds. */
+/** Asks until the answer satisfies. Rejects after a minute: what is merely slow on a busy machine is there by then. */
 export async function until<T>(ask: () => Promise<T> | T, satisfied: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const value = await ask();
     if (satisfied(value)) return value;

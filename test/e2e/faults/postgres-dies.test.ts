@@ -1,6 +1,5 @@
 // A real server in use while its Postgres is restarted, killed and away.
 import { after, before, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { openFaultedServer, type FaultedServer } from "../../support/faulted-server.ts";
 import { assertSurvived } from "../../support/survived.ts";
 
@@ -14,7 +13,7 @@ describe("a Postgres that dies", () => {
   test("a restart loses nothing that was acknowledged, and the server goes on by itself", async (t) => {
     const seen = await place.suffer(t, "Postgres restarted", async () => {
       await place.postgres.stop("SIGINT");
-      await pause(1000);
+      await place.unready();
       await place.postgres.start();
     });
     assertSurvived(seen);
@@ -23,7 +22,7 @@ describe("a Postgres that dies", () => {
   test("a postmaster that is killed with -9 neither", async (t) => {
     const seen = await place.suffer(t, "postmaster killed with -9", async () => {
       await place.postgres.stop("SIGKILL");
-      await pause(1000);
+      await place.unready();
       await place.postgres.start();
     });
     assertSurvived(seen);

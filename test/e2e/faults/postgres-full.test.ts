@@ -20,7 +20,7 @@ describe("a Postgres with nothing left", () => {
       await place.databaseLine.set({ kind: "refuse" });
       const taken = await takeAllConnections(place.postgres.url);
       await place.databaseLine.set({ kind: "pass" });
-      await pause(2000);
+      await place.unready();
       await Promise.all(taken.map((client) => client.end()));
     });
     assertSurvived(seen);
@@ -39,7 +39,7 @@ describe("a Postgres with nothing left", () => {
         const answer = await place.server.get(`/app/good/rows/${n}`, { method: "POST" });
         if (answer.status !== 200) refusal = `${answer.status} ${await answer.text()}`;
       }
-      await pause(1500);
+      await place.unready();
       reading = (await place.server.get("/app/good/kept")).status;
       await rm(hog);
     });

@@ -28,7 +28,8 @@ describe("a Redis in trouble", () => {
   test("gone in the middle", async (t) => {
     const seen = await place.suffer(t, "Redis gone for 2 s", async () => {
       await place.redis.stop();
-      await pause(2000);
+      await pause(1000);
+      await place.unready();
       await place.redis.start();
     });
     assertSurvived(seen, { cache: true });
@@ -37,7 +38,8 @@ describe("a Redis in trouble", () => {
   test("slow by 500 ms", async (t) => {
     const seen = await place.suffer(t, "Redis slow by 500 ms each way", async () => {
       await place.cacheLine.set({ kind: "latency", ms: 500 });
-      await pause(2500);
+      await pause(2000);
+      await place.unready();
       await place.cacheLine.set({ kind: "pass" });
     });
     assertSurvived(seen, { cache: true });

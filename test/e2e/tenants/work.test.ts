@@ -33,7 +33,7 @@ const code = `export default definePlugin({
 });`;
 const migration = (up: string): string => `-- migrate:up\n${up};\n-- migrate:down\nselect 1;\n`;
 const files = {
-  ...pluginFiles("clock", code, "permissions: { database: true, jobs: true }\n"),
+  ...pluginFiles("clock", code, "permissions: { database: true, jobs: true }\nlimits: { timeout: 20s }\n"),
   "plugins/clock/migrations/0001_ticks.sql": migration("create table ticks (at timestamptz default now())"),
 };
 
