@@ -1,4 +1,5 @@
 // Calls under way, counted, so that a revision's end can wait for the last of them.
+import type { PluginResponse } from "../sandbox/sandbox.ts";
 
 export class InFlight {
   #count = 0;
@@ -31,4 +32,12 @@ export class InFlight {
       this.#idle = resolve;
     });
   }
+}
+
+/** Calls `over` once nothing of it is under way: it has failed, it came whole, or its stream or its socket has ended. */
+export function whenOver(answer: Promise<PluginResponse>, over: () => void): void {
+  answer.then(({ stream, socket }) => {
+    const rest = stream ?? socket;
+    return rest === undefined ? over() : void rest.over.then(over);
+  }, over);
 }

@@ -13,7 +13,7 @@ import { checkDeclarations } from "./declarations.ts";
 import { eventJobs, keptEvent } from "./durable-events.ts";
 import type { Hooking, Hooks } from "./hooks.ts";
 import { openGrants, type Grants, type GrantSources } from "./grants.ts";
-import { InFlight } from "./in-flight.ts";
+import { InFlight, whenOver } from "./in-flight.ts";
 import {
   openRevisionSandbox,
   startTimeoutMs,
@@ -102,11 +102,7 @@ export class Revision {
   /** One HTTP request; counted, so that a drain waits for it. */
   request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const answer = this.sandbox.request(request, options);
-    const landed = this.#calls.enter();
-    answer.then(({ stream, socket }) => {
-      const over = (stream ?? socket)?.over;
-      return over === undefined ? landed() : void over.then(landed);
-    }, landed);
+    whenOver(answer, this.#calls.enter());
     return answer;
   }
 

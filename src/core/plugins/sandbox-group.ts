@@ -11,6 +11,8 @@ import type {
   Sandbox,
   SandboxStats,
 } from "../sandbox/sandbox.ts";
+import { whenOver } from "./in-flight.ts";
+import { jointStats } from "./joint-stats.ts";
 
 /** What becomes of one that was lost: opened again in so many ms, left away, or the end of all of them. */
 export type AfterLoss = number | "never" | "end";
@@ -70,18 +72,10 @@ export class SandboxGroup implements Sandbox {
 
   async request(request: GuestRequest, options: RequestOptions): Promise<PluginResponse> {
     const member = this.#fewest();
-    const left = (): void => void (member.calls -= 1);
+    const answer = member.sandbox.request(request, options);
     member.calls += 1;
-    try {
-      const answer = await member.sandbox.request(request, options);
-      const over = (answer.stream ?? answer.socket)?.over;
-      if (over === undefined) left();
-      else void over.then(left);
-      return answer;
-    } catch (error) {
-      left();
-      throw error;
-    }
+    whenOver(answer, () => void (member.calls -= 1));
+    return answer;
   }
 
   async call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json> {
@@ -110,14 +104,10 @@ export class SandboxGroup implements Sandbox {
   /** The heap is that of the fullest, since the cap is that of one; the rest is of all together. */
   stats(): SandboxStats {
     const all = this.#members.map(({ sandbox }) => sandbox.stats());
-    const sum = (of: (stats: SandboxStats) => number): number =>
-      all.reduce((total, one) => total + of(one), 0);
     return {
       ...this.#first.sandbox.stats(),
+      ...jointStats(all, this.#spentMs),
       heapBytes: Math.max(...all.map((one) => one.heapBytes)),
-      cpuMs: sum((one) => one.cpuMs) + this.#spentMs,
-      lateReplies: sum((one) => one.lateReplies),
-      isolates: all.length,
     };
   }
 

@@ -13,6 +13,8 @@ import type {
   SandboxStats,
 } from "../sandbox/sandbox.ts";
 import { Backoff } from "./backoff.ts";
+import { whenOver } from "./in-flight.ts";
+import { jointStats } from "./joint-stats.ts";
 
 export interface TenantSandboxesOptions {
   /** The plugin's own: what it declares, and calls for no tenant. */
@@ -76,17 +78,9 @@ export class TenantSandboxes implements Sandbox {
     const tenant = options.origin?.tenant;
     if (tenant === undefined) return this.#options.own.request(request, options);
     const entry = this.#entryOf(tenant);
-    const left = (): void => this.#leave(entry);
-    try {
-      const answer = await (await entry.opening).request(request, options);
-      const over = (answer.stream ?? answer.socket)?.over;
-      if (over === undefined) left();
-      else void over.then(left);
-      return answer;
-    } catch (error) {
-      left();
-      throw error;
-    }
+    const answer = entry.opening.then((sandbox) => sandbox.request(request, options));
+    whenOver(answer, () => this.#leave(entry));
+    return answer;
   }
 
   async call(kind: GuestCallKind, name: string, payload: Json, options: CallOptions): Promise<Json> {
@@ -110,16 +104,12 @@ export class TenantSandboxes implements Sandbox {
 
   /** All of them together; the cap is that of one. */
   stats(): SandboxStats {
-    const all = [this.#options.own, ...this.#open()].map((one) => one.stats());
     const own = this.#options.own.stats();
-    const sum = (of: (stats: SandboxStats) => number): number =>
-      all.reduce((total, one) => total + of(one), 0);
+    const all = [own, ...this.#open().map((one) => one.stats())];
     return {
       ...own,
-      heapBytes: sum((one) => one.heapBytes),
-      cpuMs: sum((one) => one.cpuMs) + this.#spentMs,
-      lateReplies: sum((one) => one.lateReplies),
-      isolates: all.length,
+      ...jointStats(all, this.#spentMs),
+      heapBytes: all.reduce((sum, { heapBytes }) => sum + heapBytes, 0),
     };
   }
 
