@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import type { Json } from "../../src/wire/json.ts";
 import type { DatabaseService } from "../../src/core/services/database/database.ts";
 import type { Facade } from "../../src/core/services/service.ts";
-import { identity, type TestDatabase } from "../support/services.ts";
+import { identity, until, type TestDatabase } from "../support/services.ts";
 
 interface Reply {
   rows: Record<string, Json>[];
@@ -41,6 +41,12 @@ export function databaseConformance(driver: string, open: () => Promise<TestData
     let guest: Guest;
     /** One transaction at a time, of everybody together: who wants another one waits. */
     const single = driver === "pglite";
+    /** Whether nobody has it locked; a statement waits for that two seconds at most. */
+    const heldIsFree = (): Promise<boolean> =>
+      guest.query("select from held").then(
+        ({ rowCount }) => rowCount === 0,
+        () => false,
+      );
     before(async () => {
       database = await open();
       service = database.service;
@@ -183,11 +189,11 @@ export function databaseConformance(driver: string, open: () => Promise<TestData
 
     test("a transaction left open is rolled back at its deadline, and holds nobody up", async () => {
       await guest.query("create table held (id int)");
-      const transaction = await guest.call("db.begin", {}, { timeoutMs: 1000 });
+      const transaction = await guest.call("db.begin", {}, { timeoutMs: 3000 });
       await guest.query("lock table held in access exclusive mode", [], { transaction });
-      assert.equal((await guest.query("select from held")).rowCount, 0);
+      await until(heldIsFree);
       await assert.rejects(guest.query("select 1", [], { transaction }), {
-        message: /open longer than 1 s/,
+        message: /open longer than 3 s/,
       });
     });
 
@@ -196,7 +202,7 @@ export function databaseConformance(driver: string, open: () => Promise<TestData
       const transaction = await guest.call("db.begin", {}, { signal: caller.signal });
       await guest.query("lock table held in access exclusive mode", [], { transaction });
       caller.abort();
-      assert.equal((await guest.query("select from held")).rowCount, 0);
+      await until(heldIsFree);
     });
 
     test("a plugin may hold a few transactions, and never all of its connections", async () => {
@@ -223,21 +229,21 @@ export function databaseConformance(driver: string, open: () => Promise<TestData
       const theirs = await other.call("db.begin", {});
       await other.query("lock table held in access exclusive mode", [], { transaction: theirs });
       await other.facade[Symbol.asyncDispose]();
-      assert.equal((await guest.query("select from held")).rowCount, 0);
+      await until(heldIsFree);
     });
 
     test("many queries at once all get their own answer", async () => {
       const replies = await Promise.all(
-        Array.from({ length: 200 }, (_, n) => guest.query("select $1::int as n", [n])),
+        Array.from({ length: 80 }, (_, n) => guest.query("select $1::int as n", [n])),
       );
       assert.deepEqual(
         replies.map(({ rows }) => rows[0]?.["n"]),
-        Array.from({ length: 200 }, (_, n) => n),
+        Array.from({ length: 80 }, (_, n) => n),
       );
     });
 
     test("the check tells that the server answers", async () => {
-      const { ok, detail } = await service.check(5000);
+      const { ok, detail } = await service.check(60_000);
       assert.equal(ok, true);
       assert.match(detail, /^Postgres \d+/);
     });

@@ -202,10 +202,12 @@ export function jobDeskConformance(
       });
       await until(async () => (await listed(owner)).some((job) => job.state === "failed"));
       await jobs.desk().pause(owner, "tick");
-      works = true;
+      // A run that had begun before the pause is over then.
+      await until(async () => (await listed(owner)).some((job) => job.state === "paused"));
       const dead = (await listed(owner)).find((job) => job.state === "failed");
       const schedule = (await listed(owner)).find((job) => job.state === "paused");
       assert.ok(dead !== undefined && schedule !== undefined);
+      works = true;
       const before = keys.length;
       await jobs.desk().retry(dead.id);
       await jobs.desk().resume(owner, "tick");
