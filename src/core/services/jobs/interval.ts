@@ -5,6 +5,7 @@ const minIntervalMs = 1000;
 const maxIntervalMs = 366 * 86_400_000;
 
 const units: Readonly<Record<string, number>> = {
+  millisecond: 1,
   second: 1000,
   minute: 60_000,
   hour: 3_600_000,
@@ -12,6 +13,7 @@ const units: Readonly<Record<string, number>> = {
   week: 604_800_000,
 };
 const shortUnits: Readonly<Record<string, string>> = {
+  ms: "millisecond",
   s: "second",
   sec: "second",
   m: "minute",

@@ -27,14 +27,18 @@ const fields = ["every", "cron", "timezone", "concurrency", "retries", "backoff"
 const maxRetries = 100;
 const maxConcurrency = 100;
 
+const scheduleHint = 'Write every: "1 hour" or cron: "0 3 * * *", with timezone: "Europe/Berlin" beside cron';
+const backoffHint = 'Write backoff: { first: "5s", factor: 2, max: "1h", jitter: 0.2 }, each as you need it';
+
 /** Throws `PLUGIN_DEFINITION` naming plugin, job and fault. */
 export function planJobs(plugin: string, jobs: Readonly<Record<string, JobDescription>>): JobPlan[] {
   return Object.entries(jobs).map(([name, description]) => {
     try {
       return planOf(name, description);
     } catch (error) {
-      throw new XcoreError("PLUGIN_DEFINITION", `plugin '${plugin}': job '${name}': ${messageOf(error)}`, {
-        hint: 'Write every: "1 hour" or cron: "0 3 * * *", with timezone: "Europe/Berlin" beside cron; see docs/services/jobs.md',
+      const message = messageOf(error);
+      throw new XcoreError("PLUGIN_DEFINITION", `plugin '${plugin}': job '${name}': ${message}`, {
+        hint: `${/^'?backoff/.test(message) ? backoffHint : scheduleHint}; see docs/services/jobs.md`,
         details: { plugin, job: name },
       });
     }
