@@ -1,8 +1,8 @@
 // The body of one response on its way from a guest to a client: counted against the window, handed on as fast as the client reads.
 import type { BodyEncoding } from "../../wire/host-calls.ts";
-import { chunkCost, streamWindow } from "../../wire/protocol.ts";
 import type { Limits } from "../base/limits.ts";
 import type { XcoreError } from "../base/error.ts";
+import { ReceiveWindow } from "./receive-window.ts";
 import { clientStalled, streamIdle, streamTooLarge, streamTooLong } from "./stream-reasons.ts";
 
 /** Where a streamed body goes. */
@@ -28,33 +28,27 @@ export interface ResponseStreamOptions {
 
 type Item = { text: string; encoding: BodyEncoding };
 
-/** Credit is given in portions of at least this much. */
-const portion = streamWindow / 4;
-
 export class ResponseStream {
   readonly lasting: boolean;
-  /** Resolves when it is over, in whatever way. */
-  readonly over: Promise<void>;
   readonly #options: ResponseStreamOptions;
+  readonly #over = Promise.withResolvers<void>();
+  readonly #window = new ReceiveWindow();
   readonly #startedAt = performance.now();
   #movedAt = this.#startedAt;
   #waiting: Item[] = [];
   #sink: StreamSink | undefined;
   #ending: ((sink: StreamSink) => void) | undefined;
-  #settle: () => void = () => undefined;
   #isOver = false;
-  /** Of the window: received and not credited again. */
-  #used = 0;
-  /** Consumed and not credited yet. */
-  #owed = 0;
   #bytes = 0;
 
   constructor(options: ResponseStreamOptions) {
     this.#options = options;
     this.lasting = options.lasting;
-    this.over = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
+  }
+
+  /** Resolves when it is over, in whatever way. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /** Hands over what has come and what comes. To be called once. */
@@ -78,8 +72,7 @@ export class ResponseStream {
 
   /** False when the guest says more than its window holds. */
   take(text: string, encoding: BodyEncoding): boolean {
-    this.#used += chunkCost(text.length);
-    if (this.#used > streamWindow) return false;
+    if (!this.#window.receive(text.length)) return false;
     const { limits, what } = this.#options;
     this.#movedAt = performance.now();
     this.#bytes += encoding === "latin1" ? text.length : Buffer.byteLength(text);
@@ -107,22 +100,18 @@ export class ResponseStream {
     const stood = now - this.#movedAt;
     if (lasted > limits.streamTimeMs) this.#cut(streamTooLong(what, limits.streamTimeMs));
     else if (stood <= limits.streamIdleMs) return;
-    else if (this.#used - this.#owed > 0) this.#cut(clientStalled(what, limits.streamIdleMs));
+    else if (!this.#window.isEmpty) this.#cut(clientStalled(what, limits.streamIdleMs));
     else this.#cut(streamIdle(what, limits.streamIdleMs));
   }
 
   #hand(sink: StreamSink, { text, encoding }: Item): void {
-    sink.chunk(text, encoding, () => this.#consumed(chunkCost(text.length)));
+    sink.chunk(text, encoding, () => this.#consumed(text.length));
   }
 
-  #consumed(cost: number): void {
-    this.#owed += cost;
+  #consumed(length: number): void {
     this.#movedAt = performance.now();
-    if (this.#isOver || this.#owed < portion) return;
-    const units = this.#owed;
-    this.#owed = 0;
-    this.#used -= units;
-    this.#options.giveCredit(units);
+    const units = this.#window.taken(length);
+    if (units > 0 && !this.#isOver) this.#options.giveCredit(units);
   }
 
   #cut(error: XcoreError): void {
@@ -139,6 +128,6 @@ export class ResponseStream {
     this.#isOver = true;
     if (this.#sink === undefined) this.#ending = ending;
     else ending(this.#sink);
-    this.#settle();
+    this.#over.resolve();
   }
 }

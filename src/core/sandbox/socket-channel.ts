@@ -4,6 +4,7 @@ import { chunkCost, chunkWithin, streamWindow } from "../../wire/protocol.ts";
 import { encodeStreamMessage } from "../../wire/stream-messages.ts";
 import type { XcoreError } from "../base/error.ts";
 import type { Limits } from "../base/limits.ts";
+import { ReceiveWindow } from "./receive-window.ts";
 import { streamIdle, streamTooLarge, streamTooLong } from "./stream-reasons.ts";
 
 /** The client's end. */
@@ -44,21 +45,15 @@ export const closeCodes = {
   restart: 1012,
 } as const;
 
-const portion = streamWindow / 4;
-
 export class SocketChannel {
-  /** Resolves when it is over, in whatever way. */
-  readonly over: Promise<void>;
   readonly #options: SocketChannelOptions;
+  readonly #over = Promise.withResolvers<void>();
+  readonly #window = new ReceiveWindow();
   readonly #startedAt = performance.now();
   #movedAt = this.#startedAt;
   #peer: SocketPeer | undefined;
   #waiting: ((peer: SocketPeer) => void)[] = [];
-  #settle: () => void = () => undefined;
   #isOver = false;
-  /** Of the guest's window: received and not credited again; of those, what has left already. */
-  #used = 0;
-  #owed = 0;
   #open: BodyEncoding | undefined;
   /** What the guest has no room for yet. */
   #held: { text: string; encoding: BodyEncoding }[] = [];
@@ -70,9 +65,11 @@ export class SocketChannel {
 
   constructor(options: SocketChannelOptions) {
     this.#options = options;
-    this.over = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
+  }
+
+  /** Resolves when it is over, in whatever way. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /** The handshake is done. What the guest has said meanwhile goes out. */
@@ -105,13 +102,12 @@ export class SocketChannel {
 
   /** The guest says something. What it must not is given back as a sentence. */
   take(piece: SocketPiece): string | undefined {
-    this.#used += chunkCost(piece.text.length);
-    if (this.#used > streamWindow) return "more than the window of a socket";
+    if (!this.#window.receive(piece.text.length)) return "more than the window of a socket";
     if (this.#open !== undefined && this.#open !== piece.encoding) return "a message of two kinds";
     this.#open = piece.last ? undefined : piece.encoding;
     this.#note(piece.text, piece.encoding);
     if (this.#isOver) return undefined;
-    this.#tell((peer) => peer.send(piece, () => this.#consumed(chunkCost(piece.text.length))));
+    this.#tell((peer) => peer.send(piece, () => this.#consumed(piece.text.length)));
     return undefined;
   }
 
@@ -166,13 +162,10 @@ export class SocketChannel {
     else say(this.#peer);
   }
 
-  #consumed(cost: number): void {
-    this.#owed += cost;
+  #consumed(length: number): void {
     this.#movedAt = performance.now();
-    if (this.#isOver || this.#owed < portion) return;
-    const units = this.#owed;
-    this.#owed = 0;
-    this.#used -= units;
+    const units = this.#window.taken(length);
+    if (units === 0 || this.#isOver) return;
     this.#options.send(encodeStreamMessage({ kind: "credit", id: this.#options.id, units }));
   }
 
@@ -223,6 +216,6 @@ export class SocketChannel {
     this.#isOver = true;
     this.#held = [];
     this.#tell(say);
-    this.#settle();
+    this.#over.resolve();
   }
 }
