@@ -1,14 +1,22 @@
 // Durable events are jobs of the plugins that handle them: kept, tried again, and dead letters in the end.
-import type { EventDelivery, JobDescription } from "../../wire/guest-calls.ts";
+import type { EventDelivery, GuestDescription, JobDescription } from "../../wire/guest-calls.ts";
 import type { Json } from "../../wire/json.ts";
 import { XcoreError } from "../base/error.ts";
 import type { EventOrigin, PublishedEvent } from "../services/events/events.ts";
 import { matchesAny } from "../services/events/pattern.ts";
 import { eventJob } from "../services/jobs/event-job.ts";
 import type { JobsService } from "../services/jobs/jobs.ts";
-import type { Plugin } from "./plugin.ts";
+import type { CatalogEntry } from "./catalog.ts";
 
 const delivery: JobDescription = { retries: 5, concurrency: 10 };
+
+/** A plugin that may handle events. */
+export interface EventHandler {
+  readonly name: string;
+  /** What it declared when it was open last; undefined: it never was. */
+  readonly declared: GuestDescription | undefined;
+  readonly entry: CatalogEntry;
+}
 
 /** The jobs a revision binds beside those it defines. */
 export function eventJobs(events: readonly string[]): Readonly<Record<string, JobDescription>> {
@@ -22,7 +30,7 @@ export function eventJobs(events: readonly string[]): Readonly<Record<string, Jo
 export async function keepEvent(
   { key, ...event }: PublishedEvent,
   { tenant, hops = 1 }: EventOrigin,
-  sources: { plugins: readonly Plugin[]; jobs: JobsService },
+  sources: { plugins: readonly EventHandler[]; jobs: JobsService },
 ): Promise<void> {
   const handlers = sources.plugins.filter(
     (plugin) => tenant?.reaches(plugin.name) !== false && matchesAny(patternsOf(plugin), event.name),
@@ -49,6 +57,6 @@ export function keptEvent(data: Json): { event: EventDelivery; hops: number } {
 }
 
 /** What it handled last, or may handle as soon as it is there. */
-function patternsOf({ declared, entry }: Plugin): readonly string[] {
+function patternsOf({ declared, entry }: EventHandler): readonly string[] {
   return declared?.events ?? entry.manifest?.permissions.events.subscribe ?? [];
 }
