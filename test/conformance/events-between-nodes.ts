@@ -66,8 +66,8 @@ export function eventsBetweenNodes(name: string, openCluster: () => Promise<Clus
       const payload = "x".repeat(60_000);
       for (let count = 0; count < 500; count += 1) void one.publish(event("burst.large", { payload }));
       await until(() => here === 1400);
-      await until(async () => (await one.check(5000)).ok);
-      assert.match((await one.check(5000)).detail, /, \d+ did not reach other nodes/);
+      await until(async () => (await one.check(60_000)).ok);
+      assert.match((await one.check(60_000)).detail, /, \d+ did not reach other nodes/);
       assert.ok(there < 1400);
       for (const each of undo) each();
     });
@@ -102,7 +102,7 @@ export function eventsBetweenNodes(name: string, openCluster: () => Promise<Clus
     });
 
     test("health is a round trip, and says who carries", async () => {
-      const { ok, detail } = await one.check(5000);
+      const { ok, detail } = await one.check(60_000);
       assert.equal(ok, true);
       assert.match(detail, new RegExp(`between nodes by ${name}`, "i"));
     });
@@ -111,7 +111,7 @@ export function eventsBetweenNodes(name: string, openCluster: () => Promise<Clus
       const there = collect(two, "h.*");
       cluster.proxy.forget();
       await until(async () => !(await one.check(200)).ok);
-      await until(async () => (await one.check(1000)).ok && (await two.check(1000)).ok, 30_000);
+      await until(async () => (await one.check(5000)).ok && (await two.check(5000)).ok, 60_000);
       await one.publish(event("h.back"));
       await until(() => there.seen.length === 1);
       there.undo();
@@ -126,7 +126,7 @@ export function eventsBetweenNodes(name: string, openCluster: () => Promise<Clus
         await until(() => here.seen.length === 1);
         assert.match((await one.check(200)).detail, /events stay on this node/);
         await cluster.proxy.set({ kind: "pass" });
-        await until(async () => (await one.check(1000)).ok && (await two.check(1000)).ok, 30_000);
+        await until(async () => (await one.check(5000)).ok && (await two.check(5000)).ok, 60_000);
         await one.publish(event("f.back"));
         await until(() => there.seen.some(({ name: back }) => back === "f.back"));
         here.undo();

@@ -9,6 +9,7 @@ import { silentLogger } from "../../../src/core/base/log.ts";
 import type { Config, ServiceConfig } from "../../../src/core/config/config.ts";
 import { openServices } from "../../../src/core/services/registry.ts";
 import type { Greeter } from "../../fixtures/services/greeter.ts";
+import { until } from "../../support/services.ts";
 
 const greeter = fileURLToPath(new URL("../../fixtures/services/greeter.ts", import.meta.url));
 
@@ -131,7 +132,7 @@ describe("services", () => {
       code: "SERVICE_UNAVAILABLE",
       message: /did not open within 50 ms/,
     });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(() => journal.length === 3);
     assert.deepEqual(journal, ["open late", "opened late", "close late"]);
   });
 

@@ -51,10 +51,13 @@ export function cacheFacade(cache: PluginCache, { maxValueBytes, maxWaitMs }: Fa
   };
 }
 
-/** Settles as `work` does, or resolves without a value after `ms`: a cache that is slow is a cache that has nothing. */
+/**
+ * Settles as `work` does, or resolves without a value after `ms`: a cache that is slow is a cache that has nothing. An answer that is
+ * there by then counts, also where this process stood still meanwhile and comes to read it only now.
+ */
 async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), ms);
+  const timer = setTimeout(() => setImmediate(resolve, undefined), ms);
   try {
     return await Promise.race([work, promise]);
   } finally {

@@ -43,7 +43,7 @@ test("the channel is the same for all nodes, random, and out of every plugin's s
   const plugin = await service.forPlugin(identity("spy", { database: true }));
   const query = plugin.calls["db.query"];
   assert.ok(query !== undefined);
-  const context = { signal: new AbortController().signal, timeoutMs: 5000 };
+  const context = { signal: new AbortController().signal, timeoutMs: 60_000 };
   await assert.rejects(
     query({ text: "select channel from xcore.channels", params: [] }, context),
     /permission denied/,
