@@ -7,11 +7,10 @@ import { openFaultedServer, type FaultedServer } from "../../support/faulted-ser
 import { assertSurvived } from "../../support/survived.ts";
 import { pluginFiles, until } from "../../support/workspace.ts";
 
-const greedy = pluginFiles(
-  "greedy",
+const holder = pluginFiles(
+  "holder",
   `let begun = 0;
 export default definePlugin({
-  jobs: { nothing: { run: async () => null } },
   routes: {
     "GET /begun": () => ({ begun }),
     "POST /hold": async (request, { db }) => db.transaction(async (tx) => {
@@ -19,6 +18,15 @@ export default definePlugin({
       begun += 1;
       await new Promise(() => {});
     }),
+  },
+});`,
+  "limits: { timeout: 3s }\npermissions: { database: true }\n",
+);
+const greedy = pluginFiles(
+  "greedy",
+  `export default definePlugin({
+  jobs: { nothing: { run: async () => null } },
+  routes: {
     "POST /hundred": async (request, { db }) => {
       const all = await Promise.allSettled(Array.from({ length: 100 }, () => db.transaction(async (tx) => {
         await tx.sql\`select pg_sleep(1)\`;
@@ -42,27 +50,27 @@ export default definePlugin({
     },
   },
 });`,
-  "permissions: { database: true, jobs: true }\n",
+  "limits: { timeout: 30s }\npermissions: { database: true, jobs: true }\n",
 );
 
 describe("a plugin that takes what it can get", () => {
   let place: FaultedServer;
   before(async () => {
-    place = await openFaultedServer({ files: greedy, jobs: "maxWaiting: 1000" });
+    place = await openFaultedServer({ files: { ...holder, ...greedy }, jobs: "maxWaiting: 1000" });
   });
   after(() => place[Symbol.asyncDispose]());
 
   const post = async (path: string): Promise<string> => {
-    const answer = await place.server.get(`/app/greedy${path}`, { method: "POST" });
+    const answer = await place.server.get(`/app${path}`, { method: "POST" });
     return `${answer.status} ${await answer.text()}`;
   };
 
   test("a transaction that is held open ends with its request, and its connection is given back", async (t) => {
     let held = "";
     const seen = await place.suffer(t, "a plugin holds a transaction open", async () => {
-      const holding = post("/hold");
+      const holding = post("/holder/hold");
       await until(
-        async () => ((await (await place.server.get("/app/greedy/begun")).json()) as { begun: number }).begun,
+        async () => ((await (await place.server.get("/app/holder/begun")).json()) as { begun: number }).begun,
         (begun) => begun === 1,
       );
       held = await holding;
@@ -70,7 +78,7 @@ describe("a plugin that takes what it can get", () => {
     assert.match(held, /^504 /);
     assertSurvived(seen, { unready: false });
     await until(
-      () => sessions(place, "greedy", "state like 'idle in transaction%' or state = 'active'"),
+      () => sessions(place, "holder", "state like 'idle in transaction%' or state = 'active'"),
       (open) => open === 0,
     );
   });
@@ -78,7 +86,7 @@ describe("a plugin that takes what it can get", () => {
   test("of a hundred transactions it gets as many as it may have, and nobody else waits for it", async (t) => {
     let answer = "";
     const seen = await place.suffer(t, "a plugin opens a hundred transactions", async () => {
-      answer = await post("/hundred");
+      answer = await post("/greedy/hundred");
     });
     assert.equal(answer, '200 {"fine":3,"QUOTA_EXCEEDED":97}');
     assertSurvived(seen, { unready: false });
@@ -88,7 +96,7 @@ describe("a plugin that takes what it can get", () => {
   test("a flooded queue is full for the one who floods it, and for nobody else", async (t) => {
     let answer = "";
     const seen = await place.suffer(t, "a plugin floods the queue", async () => {
-      answer = await post("/flood");
+      answer = await post("/greedy/flood");
       await pause(200);
     });
     assert.match(answer, /^200 \{"taken":\d+,"code":"QUOTA_EXCEEDED"\}$/);
