@@ -2,23 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { Agenda, type Job } from "agenda";
 import type { Pool } from "pg";
-import type { Json } from "../../../wire/json.ts";
 import { messageOf, XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { retryDelayMs } from "./backoff.ts";
+import type { Binding } from "./bindings.ts";
 import { LocalChannel } from "./channel.ts";
 import type { DatabaseClock } from "./database-clock.ts";
-import type { ClaimedRun } from "./jobs.ts";
 import { ClaimingRepository, type RunEnvelope } from "./repository.ts";
 import { RunningJobs } from "./running.ts";
-import type { JobPlan } from "./schedule.ts";
-
-/** A job that is handled here. */
-export interface Binding {
-  readonly plugin: string;
-  readonly plan: JobPlan;
-  readonly run: (job: ClaimedRun, signal: AbortSignal) => Promise<Json>;
-}
 
 export interface ProcessorOptions {
   pool: Pool;
