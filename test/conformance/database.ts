@@ -131,8 +131,7 @@ export function databaseConformance(driver: string, open: () => Promise<TestData
       });
       assert.deepEqual((await guest.query("select count(*) from many")).rows, [{ count: 0 }]);
       assert.equal((await guest.query("insert into many select generate_series(1, 20000)")).rowCount, 20_000);
-      const huge = single ? 20_000_000 : 200_000_000;
-      await assert.rejects(guest.query(`select repeat('x', ${huge})`), {
+      await assert.rejects(guest.query("select repeat('x', 20000000)"), {
         code: "QUOTA_EXCEEDED",
         message: /larger than 8388608 bytes/,
       });

@@ -2,9 +2,10 @@
 // A result that is too large rolls its statement back: the plugin is told an error, so nothing may have happened.
 import type { Connection, Submittable } from "pg";
 import type { Row } from "../../../wire/host-calls.ts";
-import type { Json } from "../../../wire/json.ts";
 import { XcoreError } from "../../base/error.ts";
-import { readerOf } from "./values.ts";
+import { Columns } from "./columns.ts";
+import type { PreparedStatement } from "./prepared-statements.ts";
+import { encodeStatement } from "./statement-message.ts";
 
 export interface QueryCaps {
   readonly maxRows: number;
@@ -18,83 +19,99 @@ export interface QueryResult {
   command: string;
 }
 
+export interface QueryOptions {
+  readonly caps: QueryCaps;
+  /** The name it has, or is to be given. Absent: none. */
+  readonly prepared?: PreparedStatement | undefined;
+  /** Prepared statements to be closed on the way. */
+  readonly outdated: readonly string[];
+  /** Called once, before anybody hears of its result. */
+  onSettled(): void;
+}
+
 /** What node-postgres has beyond its declared types. */
 interface Wire {
   readonly stream: Connection["stream"];
   parse(message: { text: string }): void;
-  bind(message: { values: (string | null)[] }): void;
-  describe(message: { type: "P"; name: string }): void;
-  execute(message: { rows: number }): void;
   sendCopyFail(reason: string): void;
-  flush(): void;
-}
-
-interface Column {
-  name: string;
-  dataTypeID: number;
 }
 
 export class CappedQuery implements Submittable {
   readonly result: Promise<QueryResult>;
   readonly #settle = Promise.withResolvers<QueryResult>();
   readonly #text: string;
-  readonly #values: (string | null)[];
-  readonly #caps: QueryCaps;
-  #columns: { name: string; read: (text: string) => Json }[] = [];
+  readonly #values: readonly (string | null)[];
+  readonly #options: QueryOptions;
+  #columns: Columns;
   #rows: Row[] = [];
   #bytes = 0;
-  #rowOverhead = 0;
   #command = "";
   #affected = 0;
   #failure: unknown;
   #synced = false;
-  #stopMeter: (() => void) | undefined;
+  #stream: Connection["stream"] | undefined;
 
-  constructor(text: string, values: (string | null)[], caps: QueryCaps) {
+  constructor(text: string, values: readonly (string | null)[], options: QueryOptions) {
     this.#text = text;
     this.#values = values;
-    this.#caps = caps;
+    this.#options = options;
+    this.#columns = options.prepared?.columns ?? noColumns;
     this.result = this.#settle.promise;
-    this.result.catch(() => undefined);
   }
 
-  submit(connection: Connection): void {
-    const wire = connection as unknown as Wire;
-    this.#measure(wire);
-    wire.stream.cork();
-    wire.parse({ text: this.#text });
-    wire.bind({ values: this.#values });
-    wire.describe({ type: "P", name: "" });
-    wire.execute({ rows: this.#caps.maxRows + 1 });
-    if (mayWriteAndReturn(this.#text)) wire.flush();
-    else this.#sync(connection);
-    wire.stream.uncork();
+  submit(connection: Connection): Error | undefined {
+    const { stream } = connection;
+    if (!stream.writable) return new Error("the connection is closed");
+    this.#stream = stream;
+    const { caps, prepared, outdated } = this.#options;
+    const known = prepared?.columns !== undefined;
+    const heldBack = mayWriteAndReturn(this.#text);
+    this.#synced = !heldBack;
+    stream.write(
+      encodeStatement({
+        name: prepared?.name ?? "",
+        text: known ? undefined : this.#text,
+        close: outdated,
+        values: this.#values,
+        describe: !known,
+        maxRows: caps.maxRows + 1,
+        end: heldBack ? "flush" : "sync",
+      }),
+    );
+    return undefined;
   }
 
-  handleRowDescription(message: { fields: Column[] }): void {
-    this.#columns = message.fields.map(({ name, dataTypeID }) => ({ name, read: readerOf(dataTypeID) }));
-    this.#rowOverhead = this.#columns.reduce((sum, { name }) => sum + name.length + 4, 2);
+  /**
+   * So many bytes have come for it. They are counted before they are parsed: a single huge value would otherwise be gathered whole in
+   * the core's memory.
+   */
+  noteBytes(count: number): void {
+    const { maxResultBytes } = this.#options.caps;
+    this.#bytes += count;
+    if (this.#bytes <= maxResultBytes || this.#failure !== undefined) return;
+    this.#failure = new XcoreError("QUOTA_EXCEEDED", `the result is larger than ${maxResultBytes} bytes`, {
+      hint: "Select fewer rows or columns.",
+      details: { maxResultBytes },
+    });
+    this.#stream?.destroy();
+  }
+
+  handleRowDescription(message: { fields: { name: string; dataTypeID: number }[] }): void {
+    this.#columns = new Columns(message.fields);
   }
 
   handleDataRow(message: { fields: (string | null)[] }): void {
-    this.#bytes += this.#rowOverhead;
+    this.#bytes += this.#columns.overhead;
     if (this.#failure !== undefined) return;
     try {
-      const row: Record<string, Json> = {};
-      for (const [index, { name, read }] of this.#columns.entries()) {
-        const text = message.fields[index] ?? null;
-        const value = text === null ? null : read(text);
-        if (name === "__proto__") Object.defineProperty(row, name, { value, enumerable: true });
-        else row[name] = value;
-      }
-      this.#rows.push(row);
+      this.#rows.push(this.#columns.read(message.fields));
     } catch (error) {
       this.#failure = error;
     }
   }
 
   handlePortalSuspended(connection: Connection): void {
-    const { maxRows } = this.#caps;
+    const { maxRows } = this.#options.caps;
     this.#failure ??= new XcoreError("QUOTA_EXCEEDED", `the result has more than ${maxRows} rows`, {
       hint: "Add a limit to the statement, or read it page by page.",
       details: { maxRows },
@@ -106,9 +123,11 @@ export class CappedQuery implements Submittable {
   }
 
   handleCommandComplete(message: { text: string }, connection: Connection): void {
-    const words = message.text.split(" ");
-    this.#command = words[0] ?? "";
-    this.#affected = Number(words.at(-1)) || 0;
+    // `SELECT 1`, `INSERT 0 1`, `BEGIN`
+    const { text } = message;
+    const end = text.indexOf(" ");
+    this.#command = end < 0 ? text : text.slice(0, end);
+    this.#affected = Number(text.slice(text.lastIndexOf(" ") + 1)) || 0;
     this.#sync(connection);
   }
 
@@ -126,16 +145,22 @@ export class CappedQuery implements Submittable {
 
   handleError(error: Error, connection: Connection): void {
     if (connection.stream.writable) this.#sync(connection);
-    this.#stopMeter?.();
-    this.#settle.reject(this.#failure ?? error);
+    this.#reject(this.#failure ?? error);
   }
 
   handleReadyForQuery(): void {
-    this.#stopMeter?.();
-    if (this.#failure !== undefined) return this.#settle.reject(this.#failure);
+    if (this.#failure !== undefined) return this.#reject(this.#failure);
     const rows = this.#rows;
-    const rowCount = this.#columns.length > 0 ? rows.length : this.#affected;
+    const { prepared } = this.#options;
+    if (prepared !== undefined) prepared.columns = this.#columns;
+    const rowCount = this.#columns.count > 0 ? rows.length : this.#affected;
+    this.#options.onSettled();
     this.#settle.resolve({ rows, rowCount, command: this.#command });
+  }
+
+  #reject(error: unknown): void {
+    this.#options.onSettled();
+    this.#settle.reject(error);
   }
 
   /** Exactly one for each statement: a second one would answer for the next. */
@@ -144,23 +169,9 @@ export class CappedQuery implements Submittable {
     this.#synced = true;
     connection.sync();
   }
-
-  /** Counts what arrives before it is parsed: a single huge value would otherwise be gathered whole in the core's memory. */
-  #measure(wire: Wire): void {
-    const { maxResultBytes } = this.#caps;
-    const onData = (chunk: Buffer): void => {
-      this.#bytes += chunk.length;
-      if (this.#bytes <= maxResultBytes || this.#failure !== undefined) return;
-      this.#failure = new XcoreError("QUOTA_EXCEEDED", `the result is larger than ${maxResultBytes} bytes`, {
-        hint: "Select fewer rows or columns.",
-        details: { maxResultBytes },
-      });
-      wire.stream.destroy();
-    };
-    wire.stream.on("data", onData);
-    this.#stopMeter = () => wire.stream.off("data", onData);
-  }
 }
+
+const noColumns = new Columns([]);
 
 /** Such a statement waits with its Sync, which commits it, until its result is known to be small: one round trip more. */
 function mayWriteAndReturn(text: string): boolean {

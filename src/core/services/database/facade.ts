@@ -5,6 +5,7 @@ import { formatSize } from "../../base/units.ts";
 import { Arguments } from "../arguments.ts";
 import type { Facade, HostCallContext, Reply } from "../service.ts";
 import type { PluginPool } from "./plugin-pool.ts";
+import type { Statement } from "./session.ts";
 import { isFreeing, storageFailure } from "./storage-quota.ts";
 import { isolationLevels, Transactions } from "./transactions.ts";
 import { encodeParams } from "./values.ts";
@@ -19,7 +20,7 @@ export type UsePool = <T>(
 ) => Promise<T>;
 
 export function databaseFacade(usePool: UsePool, release: () => Promise<void>): Facade {
-  const use: UsePool = async (tenant, work) => {
+  const use: UsePool = (tenant, work) => {
     if (tenant === undefined) return usePool(tenant, work);
     return usePool(tenant, work).catch((error: unknown) => {
       throw storageFailure(error, tenant);
@@ -39,7 +40,7 @@ export function databaseFacade(usePool: UsePool, release: () => Promise<void>): 
       async "db.query"(args, context) {
         const statement = readStatement(args);
         const id = new Arguments("db.query", args).optionalInteger("transaction", 1, Number.MAX_SAFE_INTEGER);
-        const { rows, rowCount } = await use(context.origin?.tenant, async (pool, readOnly) => {
+        const { rows, rowCount } = await use(context.origin?.tenant, (pool, readOnly) => {
           if (id !== undefined) return transactionsOn(pool).query(id, statement, context);
           if (readOnly && !isFreeing(statement.text))
             return readAlone(transactionsOn(pool), statement, context);
@@ -69,11 +70,6 @@ export function databaseFacade(usePool: UsePool, release: () => Promise<void>): 
   };
 }
 
-interface Statement {
-  text: string;
-  values: (string | null)[];
-}
-
 /** In a transaction that can't write. */
 async function readAlone(transactions: Transactions, statement: Statement, context: HostCallContext) {
   const id = await transactions.begin("read committed", context, { readOnly: true });
@@ -88,18 +84,18 @@ async function readAlone(transactions: Transactions, statement: Statement, conte
 }
 
 async function queryAlone(pool: PluginPool, statement: Statement, context: HostCallContext) {
-  const client = await pool.acquire(context);
+  const session = pool.take() ?? (await pool.acquire(context));
   let clean = false;
   try {
-    const result = await pool.run(client, statement, context);
-    clean = client.getTransactionStatus() === "I";
+    const result = await pool.run(session, statement, context);
+    clean = session.isPlain;
     if (clean) return result;
   } catch (error) {
     clean = true;
     throw error;
   } finally {
-    if (clean) pool.release(client);
-    else pool.kill(client);
+    if (clean) pool.release(session);
+    else pool.kill(session);
   }
   throw new XcoreError(
     "DATABASE_ERROR",

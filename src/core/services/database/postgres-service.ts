@@ -199,12 +199,14 @@ export class PostgresService implements DatabaseService {
   }
 
   async #openPool(plugin: string): Promise<PluginPool> {
-    const { limits, logger } = this.#options;
+    const { limits } = this.#options;
     const terminate = async (backend: number): Promise<void> => {
       await this.pool.query("select pg_terminate_backend($1)", [backend]);
     };
     const connection = await this.connectionOf(plugin);
-    return new PluginPool({ plugin, connection, limits, logger, disk: this.#disk, terminate });
+    // Where all connections are one session, a name that one gives another would take.
+    const prepare = !this.single;
+    return new PluginPool({ plugin, connection, limits, disk: this.#disk, prepare, terminate });
   }
 }
 

@@ -1,13 +1,13 @@
 // The open transactions of one revision of a plugin: each pinned to a connection, each with an end of its own.
-import type { PoolClient } from "pg";
 import { XcoreError } from "../../base/error.ts";
 import { formatDuration } from "../../base/units.ts";
 import type { HostCallContext } from "../service.ts";
 import type { QueryResult } from "./capped-query.ts";
 import type { PluginPool } from "./plugin-pool.ts";
+import type { Session, Statement } from "./session.ts";
 
 interface Transaction {
-  client: PoolClient;
+  session: Session;
   release: () => void;
 }
 
@@ -36,16 +36,16 @@ export class Transactions {
     const most = Math.max(1, pluginConnections - 1);
     if (this.#pool.transactions >= most) throw tooMany(this.#pool.plugin, most);
     this.#pool.transactions += 1;
-    let client: PoolClient | undefined;
+    let session: Session | undefined;
     try {
-      client = await this.#pool.acquire(context);
+      session = this.#pool.take() ?? (await this.#pool.acquire(context));
       const mode = `${isolation}${readOnly ? " read only" : ""}`;
-      await this.#pool.run(client, { text: `begin isolation level ${mode}`, values: [] }, context);
+      await this.#pool.run(session, { text: `begin isolation level ${mode}`, values: [] }, context);
       // Before its first query a transaction could still be made one that writes.
-      if (readOnly) await this.#pool.run(client, { text: "select 1", values: [] }, context);
+      if (readOnly) await this.#pool.run(session, { text: "select 1", values: [] }, context);
     } catch (error) {
       this.#pool.transactions -= 1;
-      if (client !== undefined) this.#pool.kill(client);
+      if (session !== undefined) this.#pool.kill(session);
       throw error;
     }
     const id = (this.#last += 1);
@@ -59,44 +59,40 @@ export class Transactions {
       this.#open.delete(id);
       this.#pool.transactions -= 1;
     };
-    this.#open.set(id, { client, release });
+    this.#open.set(id, { session, release });
     if (context.signal.aborted) onAbort();
     return id;
   }
 
-  async query(
-    id: number,
-    statement: { text: string; values: (string | null)[] },
-    context: HostCallContext,
-  ): Promise<QueryResult> {
-    const { client } = this.#find(id);
+  async query(id: number, statement: Statement, context: HostCallContext): Promise<QueryResult> {
+    const { session } = this.#find(id);
     let result: QueryResult;
     try {
-      result = await this.#pool.run(client, statement, context);
+      result = await this.#pool.run(session, statement, context);
     } catch (error) {
       // Rolled back meanwhile by its deadline or its caller: that is the reason, not the broken connection.
       throw this.#ended.has(id) ? this.#gone(id) : error;
     }
-    if (client.getTransactionStatus() === "I") this.#leave(id, `the statement ${result.command} ended it`);
+    if (session.isPlain) this.#leave(id, `the statement ${result.command} ended it`);
     return result;
   }
 
   /** Rejects when a commit became a rollback because a statement had failed before. */
   async end(id: number, commit: boolean, context: HostCallContext): Promise<void> {
-    const { client, release } = this.#find(id);
+    const { session, release } = this.#find(id);
     let command: string;
     try {
       const text = commit ? "commit" : "rollback";
-      ({ command } = await this.#pool.run(client, { text, values: [] }, context));
+      ({ command } = await this.#pool.run(session, { text, values: [] }, context));
     } catch (error) {
       if (!this.#open.has(id)) throw this.#gone(id);
       release();
-      this.#pool.kill(client);
+      this.#pool.kill(session);
       throw error;
     }
     if (!this.#open.has(id)) throw this.#gone(id);
     release();
-    this.#pool.release(client);
+    this.#pool.release(session);
     if (commit && command === "ROLLBACK") throw rolledBack(this.#pool.plugin);
   }
 
@@ -116,7 +112,7 @@ export class Transactions {
     if (found === undefined) return;
     this.#remember(id, reason);
     found.release();
-    this.#pool.kill(found.client);
+    this.#pool.kill(found.session);
   }
 
   #leave(id: number, reason: string): void {
@@ -124,7 +120,7 @@ export class Transactions {
     if (found === undefined) return;
     this.#remember(id, reason);
     found.release();
-    this.#pool.release(found.client);
+    this.#pool.release(found.session);
   }
 
   #remember(id: number, reason: string): void {

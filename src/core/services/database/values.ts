@@ -73,6 +73,7 @@ function json(text: string): Json {
 
 /** `2026-01-02 03:04:05.123456+00` as ISO 8601, with all its digits; `infinity` stays. */
 function timestamp(text: string): Json {
+  if (text.endsWith("+00") && text[10] === " ") return `${text.slice(0, 10)}T${text.slice(11, -3)}Z`;
   const match = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(?:([+-]\d\d)(:\d\d)?)?$/.exec(text);
   if (match === null) return text;
   const [, day, time, hours, minutes = ":00"] = match;
