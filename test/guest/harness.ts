@@ -192,7 +192,7 @@ export class Guest implements Disposable {
     const message = this.#await(id);
     const { headers = [], body = "", encoding = "utf8" } = options;
     const request = { method, url: `http://server.test${path}`, headers, body, encoding };
-    this.send({ kind: "request", id, timeoutMs: 5000, request });
+    this.send({ kind: "request", id, timeoutMs: 60_000, request });
     const answer = message.then((given) => {
       if (given.kind === "response") return given.response;
       valueOf(given);
@@ -207,7 +207,7 @@ export class Guest implements Disposable {
     const exchange = this.adopt((this.#lastId += 1));
     const url = `http://server.test${path}`;
     const request = { method, url, headers: [], body: "", encoding: "utf8", ...options } as const;
-    this.send({ kind: "request", id: exchange.id, timeoutMs: 5000, request });
+    this.send({ kind: "request", id: exchange.id, timeoutMs: 60_000, request });
     return exchange;
   }
 
@@ -221,7 +221,7 @@ export class Guest implements Disposable {
   async call(kind: GuestCallKind, name: string, payload: Json): Promise<Json> {
     const id = (this.#lastId += 1);
     const message = this.#await(id);
-    this.send({ kind: "call", id, timeoutMs: 5000, call: kind, name, json: JSON.stringify(payload) });
+    this.send({ kind: "call", id, timeoutMs: 60_000, call: kind, name, json: JSON.stringify(payload) });
     return valueOf(await message);
   }
 
@@ -231,8 +231,8 @@ export class Guest implements Disposable {
 
   /** Any text as a batch, also what is none. */
   deliver(batch: string): void {
-    this.#bringOut(this.#receive.applySync(undefined, [batch], { timeout: 2000 }));
-    this.#bringOut(this.#drain.applySync(undefined, [], { timeout: 2000 }));
+    this.#bringOut(this.#receive.applySync(undefined, [batch], { timeout: 60_000 }));
+    this.#bringOut(this.#drain.applySync(undefined, [], { timeout: 60_000 }));
   }
 
   /** As the host does when a timer is due. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { chunkCost, maxChunkLength, streamWindow } from "../../src/wire/protocol.ts";
+import { until } from "../support/services.ts";
 import { Guest, type Exchange } from "./harness.ts";
 
 const define = (open: string, routes = ""): string =>
@@ -97,8 +98,7 @@ suite("a socket", () => {
       guest.send({ kind: "close", id: exchange.id, code, reason });
       const expected = ["aborted", ...(wasClean ? [] : ["error"]), [code, reason, wasClean]];
       assert.deepEqual((guest.evaluate("seen") as unknown[]).slice(0, expected.length), expected);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      assert.equal((guest.evaluate("seen") as unknown[]).at(-1), "kept");
+      await until(() => (guest.evaluate("seen") as unknown[]).at(-1) === "kept");
       assert.equal(guest.hostCalls[0]?.call, 0);
       assert.equal(exchange.kinds, "accept");
     }

@@ -9,7 +9,7 @@ const define = (routes: string): string =>
    const seen = globalThis.seen = [];
    export default definePlugin({ routes: { ${routes} } });`;
 
-const limit = { timeout: 20_000 };
+const limit = { timeout: 240_000 };
 
 test("a stream that has all it gives at once goes out in one record", limit, async () => {
   using guest = await Guest.load(

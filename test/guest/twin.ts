@@ -26,7 +26,7 @@ export function twin<Input extends Json>(
   ) as ivm.Reference<(json: string) => Promise<string>>;
   return async (input) => {
     const json = JSON.stringify(input);
-    const options = { timeout: 5000, result: { promise: true, copy: true } } as const;
+    const options = { timeout: 60_000, result: { promise: true, copy: true } } as const;
     const [answer, outside] = await Promise.all([
       inside.apply(undefined, [json], options) as Promise<unknown>,
       answerOf(probe, JSON.parse(json) as Input),

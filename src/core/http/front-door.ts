@@ -3,12 +3,15 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { XcoreError } from "../base/error.ts";
 import { writeFailure } from "./failure.ts";
 
-/** A request that comes this early waits so long at most. */
-const patienceMs = 2000;
-
 export class FrontDoor {
+  readonly #patienceMs: number;
   #inside: RequestListener | undefined;
   readonly #waiting = new Set<() => void>();
+
+  /** `patienceMs`: so long a request that comes this early waits at most. */
+  constructor({ patienceMs = 2000 }: { patienceMs?: number } = {}) {
+    this.#patienceMs = patienceMs;
+  }
 
   /** For the server: it may listen before there is anything to serve. */
   readonly listener: RequestListener = (request, response) => {
@@ -44,7 +47,7 @@ export class FrontDoor {
       leave();
       const error = new XcoreError("SERVER_STARTING", "the server is starting; try again in a moment");
       writeFailure(response, error, { requestId: "starting", exposeFaults: true });
-    }, patienceMs);
+    }, this.#patienceMs);
     response.once("close", leave);
     this.#waiting.add(enter);
   }

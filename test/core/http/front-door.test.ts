@@ -19,7 +19,7 @@ async function serve(door: FrontDoor): Promise<{ origin: string } & AsyncDisposa
 }
 
 test("who comes before there is anything waits, body and all; health is told at once", async () => {
-  const door = new FrontDoor();
+  const door = new FrontDoor({ patienceMs: 60_000 });
   await using server = await serve(door);
   const early = fetch(`${server.origin}/app/notes/`, { method: "POST", body: "x".repeat(100_000) });
   assert.equal((await fetch(`${server.origin}/livez`)).status, 200);
@@ -33,12 +33,17 @@ test("who comes before there is anything waits, body and all; health is told at 
   assert.equal(await (await fetch(`${server.origin}/livez`)).text(), "GET 0", "from then on all go inside");
 });
 
-test("who has waited too long is told to come again, and is not served later", async () => {
-  const door = new FrontDoor();
+test("who has waited too long is told to come again", async () => {
+  const door = new FrontDoor({ patienceMs: 50 });
   await using server = await serve(door);
   const answer = await fetch(`${server.origin}/app/notes/`);
   assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
   assert.equal(((await answer.json()) as { code: string }).code, "SERVER_STARTING");
+});
+
+test("who has left is not served later", async () => {
+  const door = new FrontDoor({ patienceMs: 60_000 });
+  await using server = await serve(door);
   const gone = new AbortController();
   const left = fetch(`${server.origin}/app/notes/`, { signal: gone.signal });
   await fetch(`${server.origin}/livez`);

@@ -34,7 +34,7 @@ async function opened(more: Partial<SandboxGroupOptions> = {}): Promise<Grouped>
   const { promise: ended, resolve } = Promise.withResolvers<XcoreError>();
   const all = await SandboxGroup.open({
     count: 2,
-    startTimeoutMs: 20_000,
+    startTimeoutMs: 60_000,
     open: (at, options) => pool.open(rawOptions(counting(at), { group: `${name}/${at}`, ...options })),
     onEnd: resolve,
     ...more,
@@ -43,12 +43,12 @@ async function opened(more: Partial<SandboxGroupOptions> = {}): Promise<Grouped>
       return more.onLoss?.(reason) ?? "never";
     },
   });
-  const ask = (payload = ""): Promise<unknown> => all.call("action", "x", payload, { timeoutMs: 20_000 });
+  const ask = (payload = ""): Promise<unknown> => all.call("action", "x", payload, { timeoutMs: 60_000 });
   return { all, losses, ended, name, ask, [Symbol.asyncDispose]: () => all.close() };
 }
 
 const start = (all: SandboxGroup): Promise<unknown> =>
-  all.call("start", "start", null, { timeoutMs: 20_000 });
+  all.call("start", "start", null, { timeoutMs: 60_000 });
 
 test("each has a host of its own and is started; idle ones take turns, a busy one is passed over", async () => {
   await using it = await opened();
@@ -111,7 +111,7 @@ test("a loss may be the end of all: it is told once, with the first reason", asy
 test("when one of them can't be opened none is left open", async () => {
   const refused = SandboxGroup.open({
     count: 3,
-    startTimeoutMs: 20_000,
+    startTimeoutMs: 60_000,
     open: (at, options) =>
       at === 1
         ? Promise.reject(new XcoreError("PLUGIN_START", "not this one"))

@@ -25,13 +25,13 @@ async function sandboxes(more: Partial<TenantSandboxesOptions> = {}): Promise<{
   const all = new TenantSandboxes({
     own,
     plugin: "raw@1.0.0",
-    startTimeoutMs: 2000,
+    startTimeoutMs: 60_000,
     open: ({ onEnd }) => pool.open(rawOptions(counting, { onEnd })),
     onEnd: () => undefined,
     ...more,
   });
   const ask = (tenant: CallTenant | undefined, payload = ""): Promise<unknown> =>
-    all.call("action", "x", payload, { timeoutMs: 5000, origin: { tenant } });
+    all.call("action", "x", payload, { timeoutMs: 60_000, origin: { tenant } });
   return { all, ask, [Symbol.asyncDispose]: () => all.close() };
 }
 

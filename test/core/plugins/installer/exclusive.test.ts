@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { packageFile } from "../../../../src/core/base/package-root.ts";
 import { exclusively } from "../../../../src/core/plugins/installer/exclusive.ts";
+import { until } from "../../../support/services.ts";
 import { makeProject } from "./workspace.ts";
 
 const holder = (stateFolder: string): string => `
@@ -26,16 +27,16 @@ test("another process waits, is told for whom, and fails with LOCKED naming the 
   const said: string[] = [];
   const options = { stateFolder, purpose: "plugin rm other", onProgress: (text: string) => said.push(text) };
   await assert.rejects(
-    exclusively({ ...options, waitMs: 900 }, async () => "never"),
+    exclusively({ ...options, waitMs: 100 }, async () => "never"),
     {
       code: "LOCKED",
       message: new RegExp(`'xcore plugin add held' \\(process ${child.pid}`),
       hint: new RegExp(`end process ${child.pid}`),
     },
   );
-  assert.match(said.join(), /waiting for 'xcore plugin add held'/);
-
-  const waiting = exclusively({ ...options, waitMs: 30_000 }, async () => "mine");
+  const waiting = exclusively({ ...options, waitMs: 60_000 }, async () => "mine");
+  await until(() => said.length > 0);
+  assert.match(said.join(), /^waiting for 'xcore plugin add held'/);
   child.kill("SIGKILL");
   await once(child, "close");
   assert.equal(await waiting, "mine", "a killed holder holds nothing");
@@ -47,7 +48,7 @@ test("two at once in one process take turns", async () => {
   const { stateFolder } = project.config;
   let inside = 0;
   let most = 0;
-  const options = { stateFolder, purpose: "x", waitMs: 30_000, onProgress: () => undefined };
+  const options = { stateFolder, purpose: "x", waitMs: 60_000, onProgress: () => undefined };
   await Promise.all(
     Array.from({ length: 4 }, () =>
       exclusively(options, async () => {
