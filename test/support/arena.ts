@@ -32,6 +32,8 @@ export interface Arena extends AsyncDisposable {
   /** Puts the fixture into the workspace and loads it; the status it then has. */
   load(name: string): Promise<PluginStatus>;
   unload(name: string): Promise<void>;
+  /** Resolves when it answers. */
+  alive(name: string): Promise<void>;
   status(name: string): Promise<PluginStatus>;
   /** As `endsOf` gives them. */
   ends(name: string, options?: { starved: boolean }): Record<string, unknown>[];
@@ -72,10 +74,7 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
       () => arena.ends(name, { starved: true }).length,
       (count) => count > before,
     );
-    await until(
-      async () => (await server.get(`/app/${name}/alive`)).status,
-      (status) => status === 200,
-    );
+    await arena.alive(name);
     return { status: answer.status, text, end: arena.ends(name)[0] };
   };
   const arena: Arena = {
@@ -101,6 +100,16 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
         recursive: true,
       });
       return post(`/plugins/${name}/load`);
+    },
+    async alive(name) {
+      await until(
+        async () => {
+          // One that the machine starved again and again was given up.
+          if ((await arena.status(name)).state === "quarantined") await arena.load(name);
+          return (await server.get(`/app/${name}/alive`)).status;
+        },
+        (status) => status === 200,
+      );
     },
     async unload(name) {
       await post(`/plugins/${name}/unload`);

@@ -12,7 +12,7 @@ export default definePlugin({ routes: {
   "POST /rows": async (request, { db }) => { await db.sql\`insert into rows (text) values (\${await request.text()})\`; return "stored"; },
   "GET /stored": async (request, { db }) => ({ counted, rows: (await db.sql\`select text from rows\`).length }),
 } });`,
-    "permissions: { database: true }\n",
+    "limits: { timeout: 30s }\npermissions: { database: true }\n",
   ),
   "plugins/good/migrations/0001_create_rows.sql":
     "-- migrate:up\ncreate table rows (id bigint generated always as identity primary key, text text not null);\n-- migrate:down\ndrop table rows;\n",
@@ -32,7 +32,7 @@ interface Stored {
 }
 
 /** A request of which the core says that the machine had not let it run: that is nobody's doing, and the plugin begins anew. */
-const starvation = /of which a processor worked on it for/;
+export const starvation = /of which a processor worked on it for/;
 
 /** Some clients that ask without a break; every answer is checked, and in the end everything that was stored is counted. */
 export function startLoad(server: TestCore): Load {

@@ -81,7 +81,10 @@ export async function openTestCore(
   const config = await readConfig({ workspace: workspace.folder, env: {} });
   const core = await openCore({ config, logger, watch: options.watch ?? false });
   const request = (path: string, init?: RequestInit): Promise<Response> =>
-    fetch(`${core.address}${path}`, init);
+    fetch(`${core.address}${path}`, init).catch((error: unknown) => {
+      if (!wasIdle(error)) throw error;
+      return fetch(`${core.address}${path}`, init);
+    });
   return {
     core,
     log: logger.lines,
@@ -94,6 +97,15 @@ export async function openTestCore(
       }),
     [Symbol.asyncDispose]: () => core.close({ drain: false }),
   };
+}
+
+/** Whether the request went out on a kept connection that the server was just closing: where a process stands still, both meet. */
+function wasIdle(error: unknown): boolean {
+  const { message, socket } = ((error as Error).cause ?? {}) as {
+    message?: string;
+    socket?: { bytesRead: number };
+  };
+  return message === "other side closed" && (socket?.bytesRead ?? 0) > 0;
 }
 
 /** Asks until the answer satisfies. Rejects after a minute: what is merely slow on a busy machine is there by then. */

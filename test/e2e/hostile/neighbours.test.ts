@@ -18,7 +18,7 @@ async function openWithWriters(culprits: readonly string[]): Promise<Arena> {
   const arena = await openArena(culprits, { isolation });
   for (const name of ["writer", "scribe"]) {
     const files = {
-      ...pluginFiles(name, writer, "permissions: { database: true }\n"),
+      ...pluginFiles(name, writer, "limits: { timeout: 30s }\npermissions: { database: true }\n"),
       [`plugins/${name}/migrations/0001_writes.sql`]: table,
     };
     for (const [path, text] of Object.entries(files)) await arena.workspace.write(path, text);
