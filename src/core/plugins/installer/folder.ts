@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
+import { isPackName } from "../signatures/pack.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
 // Dependencies are installed anew, so that what a developer's folder happens to hold is not what runs.
@@ -25,7 +26,7 @@ export async function copyFolder(folder: string, target: StagedTree): Promise<vo
 async function copy(folder: string, prefix: string, target: StagedTree): Promise<void> {
   const entries = await readdir(join(folder, prefix), { withFileTypes: true });
   for (const entry of entries) {
-    if (leftBehind.has(entry.name)) continue;
+    if (leftBehind.has(entry.name) || (prefix === "" && isPackName(entry.name))) continue;
     const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
     if (entry.isDirectory()) {
       await copy(folder, path, target);

@@ -3,9 +3,10 @@ import { basename } from "node:path";
 import type { LockedSource } from "../lock.ts";
 import { SourceCache, digestOf } from "../installer/cache.ts";
 import { anotherDigest } from "../installer/npm.ts";
+import { packName } from "../signatures/pack.ts";
 import { findInRegistries, type ClientOptions } from "./client.ts";
 import { fetchFile } from "./place.ts";
-import { archiveFile, archiveFolder } from "./registry-index.ts";
+import { archiveFolder } from "./registry-index.ts";
 import type { RegistrySource } from "./spec.ts";
 
 export interface RegistryResult {
@@ -29,7 +30,7 @@ export async function fetchFromRegistry(
   const known = await cache.archive(archive);
   const locked = { type: "registry", name, range, ...pinned } as const;
   if (known !== undefined) return { file: known, source: locked, owner };
-  const file = { folder: archiveFolder(name), name: basename(archiveFile(name, release)) };
+  const file = { folder: archiveFolder(name), name: basename(packName(name, release)) };
   const fetched = await fetchFile(registry, file, { ...options, room: await options.room() });
   if ((await digestOf(fetched)) !== archive) throw anotherDigest(`${name}@${release}`, registry);
   return { file: await cache.keepArchive(fetched, archive), source: locked, owner };

@@ -7,9 +7,9 @@ import { fingerprintOf } from "../../base/public-key.ts";
 import { digestOf } from "../installer/cache.ts";
 import { approvedYaml } from "../lock-yaml.ts";
 import type { SigningKey } from "../signatures/keys.ts";
+import { packName } from "../signatures/pack.ts";
 import { packPlugin, replace, signPlugin, type PackedPlugin } from "../signatures/sign.ts";
 import {
-  archiveFile,
   archiveFolder,
   indexFile,
   indexFolder,
@@ -62,7 +62,7 @@ export async function publishPlugin({
     if (known !== undefined && known.owner !== key.publicKey) throw foreign(name, known, key);
     const archive = `sha512-${createHash("sha512").update(bytes).digest("base64")}`;
     const there = own(known?.versions, version);
-    const path = `${archiveFolder(name)}/${archiveFile(name, version)}`;
+    const path = `${archiveFolder(name)}/${packName(name, version)}`;
     const result = {
       name,
       version,
@@ -114,7 +114,7 @@ async function packSigned(folder: string, key: SigningKey, now: Date): Promise<P
 
 async function putArchive(to: string, { name, version, bytes }: PackedPlugin): Promise<void> {
   await mkdir(join(to, archiveFolder(name)), { recursive: true });
-  await replace(join(to, archiveFolder(name), archiveFile(name, version)), bytes);
+  await replace(join(to, archiveFolder(name), packName(name, version)), bytes);
 }
 
 async function readIndex(to: string): Promise<RegistryIndex | undefined> {

@@ -60,7 +60,6 @@ export type Release = Static<typeof releaseSchema>;
 
 /** Where the archive of a version lies, relative to the registry. */
 export const archiveFolder = (name: string): string => `packs/${name}`;
-export const archiveFile = (name: string, version: string): string => `${name}-${version}.tgz`;
 
 export function sealIndex(index: Omit<RegistryIndex, "signer">, key: SigningKey): string {
   const plugins = Object.fromEntries(Object.entries(index.plugins).sort(([a], [b]) => (a < b ? -1 : 1)));

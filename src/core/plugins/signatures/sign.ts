@@ -9,7 +9,7 @@ import { readManifest } from "../read-manifest.ts";
 import type { Manifest } from "../manifest.ts";
 import { openEnvelope, parseEnvelope, seal } from "./dsse.ts";
 import type { SigningKey } from "./keys.ts";
-import { packBytes } from "./pack.ts";
+import { packBytes, packName } from "./pack.ts";
 import { signedFiles, type SignedFile } from "./signed-files.ts";
 import { parseStatement, signatureFile, statementBytes, statementType, type Statement } from "./statement.ts";
 
@@ -81,7 +81,7 @@ export async function packPlugin(folder: string): Promise<PackedPlugin> {
   const bytes = packBytes(all);
   const { name, version } = manifest;
   const digest = `sha256-${createHash("sha256").update(bytes).digest("hex")}`;
-  const fileName = `${name}-${version}.tgz`;
+  const fileName = packName(name, version);
   return { name, version, fileName, bytes, digest, integrity, files: all.length, manifest, signer };
 }
 

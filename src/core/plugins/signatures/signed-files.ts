@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
 import { integrityOf, listingLine, listingText } from "../installer/digest.ts";
 import { PathGuard } from "../installer/paths.ts";
+import { isPackName } from "./pack.ts";
 import { signatureFile } from "./statement.ts";
 
 const run = promisify(execFile);
@@ -93,7 +94,7 @@ async function readOne(folder: string, path: string): Promise<SignedFile> {
 async function allFiles(folder: string, prefix: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
-    if (never.has(entry.name)) continue;
+    if (never.has(entry.name) || (prefix === "" && isPackName(entry.name))) continue;
     const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
     if (entry.isDirectory()) found.push(...(await allFiles(folder, path)));
     else found.push(path);

@@ -10,6 +10,7 @@ import type { Config } from "../../../../src/core/config/config.ts";
 import { readConfig } from "../../../../src/core/config/read.ts";
 import { defaultCaps } from "../../../../src/core/plugins/installer/caps.ts";
 import { listFiles } from "../../../../src/core/plugins/installer/digest.ts";
+import { copyFolder } from "../../../../src/core/plugins/installer/folder.ts";
 import { StagedTree } from "../../../../src/core/plugins/installer/staged-tree.ts";
 import { unpackTarball } from "../../../../src/core/plugins/installer/tarball.ts";
 import type { SeenSignature, Signature } from "../../../../src/core/plugins/signatures/check.ts";
@@ -297,6 +298,16 @@ describe("plugin pack", () => {
       new StagedTree(unpacked, defaultCaps),
     );
     assert.equal((await check(join(unpacked, "package")))?.publicKey, key.publicKey);
+  });
+
+  test("leaves out the archive that an earlier one left in the folder, and so does an installation from it", async () => {
+    const folder = await signed();
+    const first = await packPlugin(folder);
+    writeFileSync(join(folder, first.fileName), first.bytes);
+    assert.equal((await packPlugin(folder)).digest, first.digest);
+    const copied = join(root, `copied-${(made += 1)}`);
+    await copyFolder(folder, new StagedTree(copied, defaultCaps));
+    assert.equal((await check(copied))?.publicKey, key.publicKey);
   });
 
   test("refuses a signature that no longer fits the files", async () => {
