@@ -173,6 +173,11 @@ describe("xcore plugin", () => {
       const dumped = await json("rm", "notes", "--data", "dump");
       assert.partialDeepStrictEqual(dumped, { ok: true, data: "dropped" });
       assert.ok(existsSync(String(dumped["dump"])));
+      await run("add", join(sources, "notes"), "--allow", all);
+      await run("rm", "notes", "--data", "keep");
+      const late = await json("rm", "notes", "--data", "dump");
+      assert.partialDeepStrictEqual(late, { ok: true, data: "dropped", wasInstalled: false });
+      assert.ok(existsSync(String(late["dump"])));
       const gone = await run("rm", "notes", "--data", "drop");
       assert.equal(gone.code, 65);
       assert.match(gone.stderr, /PLUGIN_NOT_FOUND/);

@@ -48,18 +48,18 @@ export default class PluginRemove extends BaseCommand {
     using progress = new Progress({ quiet: this.jsonEnabled() });
     const { openPluginData, removePlugin, silentLogger } = await import("../../core/index.ts");
     let dump: string | undefined;
-    const dumped = async (): Promise<"drop"> => {
+    const save = async (): Promise<void> => {
       progress.show("writing its data");
       dump = await dumpOf(config, name);
-      return "drop";
     };
     const removed = await removePlugin({
       config,
       name,
       data:
         flags.data === "dump"
-          ? dumped
+          ? "drop"
           : (flags.data ?? (flags.yes || !canAsk() ? "keep" : () => this.askForData(name, progress))),
+      ...(flags.data === "dump" ? { save } : {}),
       openData: () => openPluginData(config, silentLogger),
       onProgress: progress.show,
       notify: serverNotice(() => this.connect()),
@@ -68,13 +68,13 @@ export default class PluginRemove extends BaseCommand {
     progress.clear();
     const data = {
       none: "",
-      dropped: dump === undefined ? " Its data was dropped." : ` Its data is in ${dump} and was dropped.`,
+      dropped: ` Its data ${dump === undefined ? "" : `is in ${dump} and `}was dropped.`,
       kept: ` Its data was kept; to drop it: xcore plugin rm ${name} --data drop`,
     };
     this.logToStderr(
       removed.wasInstalled
         ? `Removed ${name}.${data[removed.data]}`
-        : `Dropped the data that ${name} had left.`,
+        : `Dropped the data that ${name} had left${dump === undefined ? "" : `; it is in ${dump}`}.`,
     );
     return dump === undefined ? removed : { ...removed, dump };
   }

@@ -13,6 +13,8 @@ export interface RemoveOptions extends InstallerOptions {
   openData: () => Promise<PluginData>;
   /** What becomes of its data; a function is asked when there is some. */
   data: "keep" | "drop" | (() => Promise<"keep" | "drop">);
+  /** Called before data is dropped, once nothing writes to it any more. When it throws, all is as it was. */
+  save?: () => Promise<void>;
 }
 
 export interface Removed {
@@ -39,8 +41,9 @@ export async function removePlugin(options: RemoveOptions): Promise<Removed> {
     if (entry === undefined && !hasData) throw notFound(name, await knownPlugins(config));
     const wish = !hasData || typeof options.data === "string" ? options.data : await options.data();
     return workroom.alone(`plugin rm ${name}`, async () => {
-      const unmounted = await takeOut(options, workroom);
-      if (hasData && wish === "drop") {
+      const drops = hasData && wish === "drop";
+      const unmounted = await takeOut(options, workroom, drops ? options.save : undefined);
+      if (drops) {
         workroom.onProgress("dropping its data");
         await dropData(data, name);
       }
@@ -51,18 +54,27 @@ export async function removePlugin(options: RemoveOptions): Promise<Removed> {
 }
 
 // Looked at again: others may have changed the project's plugins while somebody was asked.
-async function takeOut(options: RemoveOptions, { notify }: Workroom): Promise<boolean> {
+async function takeOut(
+  options: RemoveOptions,
+  { notify }: Workroom,
+  save = (): Promise<void> => Promise.resolve(),
+): Promise<boolean> {
   const { config, name } = options;
   const { lock, entry } = await removable({ ...options, data: "drop" });
-  if (entry === undefined) return false;
+  if (entry === undefined) {
+    await save();
+    return false;
+  }
   const { [name]: _, ...plugins } = lock.plugins;
   const before = await lockBytes(config.workspace);
   await writeLock(config.workspace, { ...lock, plugins });
-  let unmounted: boolean;
+  let unmounted = false;
   try {
     unmounted = (await notify()) !== undefined;
+    await save();
   } catch (error) {
     await restoreLock(config.workspace, before);
+    if (unmounted) await notify().catch(() => undefined);
     throw error;
   }
   for (const revision of [entry, entry.previous ?? entry])
