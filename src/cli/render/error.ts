@@ -1,6 +1,6 @@
 // An error as people read it: what happened, why, and what to do about it.
 import { stripVTControlCharacters, styleText } from "node:util";
-import { messageOf, type XcoreError } from "../../core/base/error.ts";
+import { messageOf, type ErrorData, type XcoreError } from "../../core/base/error.ts";
 
 const maxCauses = 3;
 
@@ -12,6 +12,12 @@ export function renderError(error: XcoreError): string {
   if (error.hint !== undefined) lines.push("", `${bold("Try this:")}`, ...indent(printable(error.hint)));
   else if (error.code === "INTERNAL") lines.push("", ...internal(error));
   return `${lines.join("\n")}\n`;
+}
+
+/** One of several faults in a report, without a closing line break: what it is about, what happened, and what to do about it. */
+export function renderFault(about: string, { code, message, hint }: ErrorData): string {
+  const lines = [`${about}: ${printable(message)} ${dim(`(${code})`)}`];
+  return [...lines, ...(hint === undefined ? [] : indent(printable(hint)))].join("\n");
 }
 
 function causesOf(error: Error): string[] {

@@ -23,7 +23,7 @@ export default class PluginAdd extends BaseCommand {
   static override args = {
     source: Args.string({
       description:
-        "https://, ssh://, git@host:path, file:// or a path; with //folder and #branch, #tag or #commit.",
+        "A git address (https://, ssh://, git@host:path, file://) or a path, with //folder and #branch, #tag or #commit; a .tgz by path or https://; npm:name@range; name@range of a registry.",
       required: true,
     }),
   };

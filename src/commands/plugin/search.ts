@@ -3,6 +3,7 @@ import * as Args from "@oclif/core/args";
 import { BaseCommand } from "../../cli/base-command.ts";
 import { Interrupt } from "../../cli/interrupt.ts";
 import { Progress } from "../../cli/progress.ts";
+import { renderFault } from "../../cli/render/error.ts";
 import { oneLine, outputWidth, tableLines } from "../../cli/render/table.ts";
 import { codes } from "../../core/base/codes.ts";
 
@@ -25,9 +26,7 @@ export default class PluginSearch extends BaseCommand {
     const report = await searchRegistries(options, args.text ?? "");
     progress.clear();
     const { plugins, failed } = report;
-    for (const { registry, message, hint } of failed) {
-      this.logToStderr(`${registry}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`);
-    }
+    for (const fault of failed) this.logToStderr(renderFault(fault.registry, fault));
     if (plugins.length === 0) this.logToStderr("There is no such plugin.");
     else {
       const columns = [

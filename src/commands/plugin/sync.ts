@@ -2,6 +2,7 @@
 import { BaseCommand } from "../../cli/base-command.ts";
 import { Interrupt } from "../../cli/interrupt.ts";
 import { Progress } from "../../cli/progress.ts";
+import { renderFault } from "../../cli/render/error.ts";
 import { serverNotice } from "../../cli/server-notice.ts";
 import { codes, type Code } from "../../core/base/codes.ts";
 
@@ -26,11 +27,9 @@ export default class PluginSync extends BaseCommand {
     });
     progress.clear();
     const { kept, fetched, completed, removed, failed } = report;
-    for (const { name, message, hint } of failed) {
-      this.logToStderr(`${name}: ${message}${hint === undefined ? "" : `\n  ${hint}`}`);
-    }
+    for (const fault of failed) this.logToStderr(renderFault(fault.name, fault));
     this.logToStderr(
-      `${fetched.length} fetched, ${kept.length} as they should be, ${removed.length} leftovers removed, ${failed.length} failed.`,
+      `${fetched.length} fetched, ${kept.length} as they should be, ${removed.length} left over and removed, ${failed.length} failed.`,
     );
     if (completed.length > 0) {
       this.logToStderr(

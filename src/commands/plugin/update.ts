@@ -5,6 +5,7 @@ import { BaseCommand } from "../../cli/base-command.ts";
 import { consentOf } from "../../cli/consent.ts";
 import { Interrupt } from "../../cli/interrupt.ts";
 import { Progress } from "../../cli/progress.ts";
+import { renderFault } from "../../cli/render/error.ts";
 import { updatedLines } from "../../cli/render/updates.ts";
 import { connectIfRunning, serverNotice } from "../../cli/server-notice.ts";
 import { allowFlag, breakFlag } from "../../cli/update-flags.ts";
@@ -79,8 +80,7 @@ export default class PluginUpdate extends BaseCommand {
     for (const name of report.pinned)
       this.logToStderr(`${name} is pinned; to let it go: xcore plugin unpin ${name}`);
     if (report.current.length > 0) this.logToStderr(`Nothing newer: ${report.current.join(", ")}`);
-    for (const { message, hint } of report.failed)
-      this.logToStderr(`${message}${hint === undefined ? "" : `\n  ${hint}`}`);
+    for (const fault of report.failed) this.logToStderr(renderFault(fault.name, fault));
     const [first] = report.failed;
     if (first !== undefined) this.exitWith(codes[first.code as Code].exit);
     return report;

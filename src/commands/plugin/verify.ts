@@ -5,6 +5,15 @@ import { BaseCommand } from "../../cli/base-command.ts";
 import { sarifOf } from "../../cli/render/sarif.ts";
 import { oneLine } from "../../cli/render/table.ts";
 import { codes } from "../../core/base/codes.ts";
+import type { VerifyFinding } from "../../core/index.ts";
+
+// What a sync can't mend says in its own words what to do.
+function cure(findings: readonly VerifyFinding[]): string {
+  const mended = findings.some(
+    ({ rule }) => rule === "not-installed" || rule === "bundle" || /^files?\b/.test(rule),
+  );
+  return mended ? " Bring back what xcore.lock says with: xcore plugin sync" : "";
+}
 
 export default class PluginVerify extends BaseCommand {
   static override summary =
@@ -47,7 +56,7 @@ export default class PluginVerify extends BaseCommand {
     this.logToStderr(
       findings.length === 0
         ? `${checked.length} ${checked.length === 1 ? "plugin is" : "plugins are"} as xcore.lock says.`
-        : `${findings.length} ${findings.length === 1 ? "difference" : "differences"}. Bring back what xcore.lock says with: xcore plugin sync`,
+        : `${findings.length} ${findings.length === 1 ? "difference" : "differences"}.${cure(findings)}`,
     );
     if (findings.length > 0) this.exitWith(codes.LOCK_MISMATCH.exit);
     return report;

@@ -67,7 +67,7 @@ export function effectivePermissions(
     {
       hint:
         allow === undefined
-          ? `Approve it with xcore plugin add and --allow, or list it under plugins.${manifest.name}.allow in integration.yaml.`
+          ? `Approve it with xcore plugin approve ${manifest.name}, or list it under plugins.${manifest.name}.allow in integration.yaml.`
           : `Add it to plugins.${manifest.name}.allow in integration.yaml, or take it out of the plugin's plugin.yaml.`,
       details: { plugin: manifest.name, missing },
     },

@@ -1,7 +1,7 @@
 // xcore.lock: which plugins are installed. It is the single commit point: a plugin is installed when, and only when, it stands here.
 import { createHash } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import semver from "semver";
 import { stringify } from "yaml";
 import { XcoreError, systemCode } from "../base/error.ts";
@@ -66,6 +66,7 @@ export async function readLock(workspace: string): Promise<Lock> {
 }
 
 export function parseLock(source: YamlSource): Lock {
+  if (/^<{7} /m.test(source.text)) throw mergeConflict(source);
   const { document, faults } = parseYaml(source);
   if (document.value === null && faults.length === 0) return emptyLock;
   if (faults.length === 0) faults.push(...validateDocument(compileSchema(lockSchema), document));
@@ -151,9 +152,15 @@ function sourceFault(document: YamlDocument, name: string): Fault {
 function lockFault(source: YamlSource, faults: readonly Fault[]): XcoreError {
   const error = faultsError("LOCK_INVALID", source, faults);
   return new XcoreError("LOCK_INVALID", error.message, {
-    hint: source.text.includes("<<<<<<<")
-      ? "It holds the marks of a merge conflict: resolve them, then run xcore plugin sync."
-      : "Put it back as it was committed (git checkout xcore.lock), then run xcore plugin sync.",
+    hint: "Put it back as it was committed (git checkout xcore.lock), then run xcore plugin sync.",
     details: error.details,
+  });
+}
+
+function mergeConflict({ text, file }: YamlSource): XcoreError {
+  const line = text.slice(0, text.search(/^<{7} /m)).split("\n").length;
+  return new XcoreError("LOCK_INVALID", `${basename(file)}:${line} has the marks of a merge conflict`, {
+    hint: "Resolve it, then run xcore plugin sync.",
+    details: { line },
   });
 }

@@ -1,7 +1,7 @@
 // What a frozen check asks beyond the files: integration.yaml and xcore.lock agree, and nobody would have to write the lock anew.
 import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
-import { messageOf, systemCode } from "../../base/error.ts";
+import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
 import type { Config } from "../../config/config.ts";
 import { builderName } from "../../sandbox/bundle-digest.ts";
 import { effectiveLimits, effectivePermissions } from "../approval.ts";
@@ -37,7 +37,8 @@ export async function frozenFindings(config: Config, lock: Lock): Promise<Verify
       try {
         look();
       } catch (error) {
-        add(rule, name, messageOf(error), path);
+        const hint = error instanceof XcoreError ? error.hint : undefined;
+        add(rule, name, hint === undefined ? messageOf(error) : `${messageOf(error)}. ${hint}`, path);
       }
     };
     attempt("approval", () => {

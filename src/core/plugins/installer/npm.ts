@@ -113,8 +113,12 @@ function tarballUrl(tarball: string, { registry, name }: NpmPackage): string {
 
 /** What was fetched is not what was pinned or promised. */
 export function anotherDigest(what: string, url: string): XcoreError {
-  return new XcoreError("LOCK_MISMATCH", `${what} is not the archive it was: ${url} gives another digest`, {
-    hint: "Nothing was changed. Do not take it before whoever offers it has explained that.",
-    details: { url },
-  });
+  return new XcoreError(
+    "LOCK_MISMATCH",
+    `${what} is not the archive it was: ${what === url ? "it" : url} gives another digest`,
+    {
+      hint: "Nothing was changed. Do not take it before whoever offers it has explained that.",
+      details: { url },
+    },
+  );
 }
