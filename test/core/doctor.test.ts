@@ -44,6 +44,16 @@ test("options of services are checked as a start would, all of them in one go", 
   assert.match(cure, /Correct .*integration\.yaml/);
 });
 
+test("an option of another driver is said to be one", async () => {
+  const checks = await examined(
+    "name: a\nserver: { port: 0 }\nservices: { cache: { url: 'redis://127.0.0.1' } }",
+  );
+  assert.match(
+    checks.get("services")?.cure ?? "",
+    /services\.cache\.url is for driver redis, and the driver here is memory/,
+  );
+});
+
 test("services that are as they should be are listed with their drivers", async () => {
   const checks = await examined("name: a\nserver: { port: 0 }\nservices: { cache: { driver: redis } }");
   assert.equal(

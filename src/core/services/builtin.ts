@@ -50,3 +50,17 @@ export async function builtinProvider(name: string, driver: string): Promise<Pro
   }
   return load();
 }
+
+/** The drivers of a service of xcore's own that have an option of this name. */
+export async function driversWith(name: string, option: string): Promise<string[]> {
+  const found = await Promise.all(
+    Object.entries(builtin[name] ?? {}).map(async ([driver, load]) =>
+      hasOption(await load(), option) ? [driver] : [],
+    ),
+  );
+  return found.flat();
+}
+
+export function hasOption({ options }: Provider, option: string): boolean {
+  return "properties" in options && Object.hasOwn(Object(options.properties), option);
+}

@@ -2,7 +2,7 @@
 import { asXcoreError, XcoreError } from "../base/error.ts";
 import { withPlace } from "../config/check-options.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
-import { builtinProvider } from "./builtin.ts";
+import { builtinProvider, driversWith, hasOption } from "./builtin.ts";
 import { providerOptions } from "./options.ts";
 import { checkNeeds } from "./order.ts";
 import { ownProvider } from "./own.ts";
@@ -34,7 +34,31 @@ async function planOf(file: string, name: string, service: ServiceConfig): Promi
           throw withPlace(asXcoreError(error), file, ["services", name, "driver"]);
         })
       : await ownProvider(name, service.module);
-  return { name, provider, options: providerOptions(file, name, provider, service.options) };
+  try {
+    return { name, provider, options: providerOptions(file, name, provider, service.options) };
+  } catch (error) {
+    throw await withOtherDriver(asXcoreError(error), name, provider, service);
+  }
+}
+
+/** An option of another driver: what is wrong is most likely the driver. */
+async function withOtherDriver(
+  error: XcoreError,
+  name: string,
+  provider: Provider,
+  { module, options }: ServiceConfig,
+): Promise<XcoreError> {
+  if (module !== undefined) return error;
+  for (const option of Object.keys(options)) {
+    const [driver] = hasOption(provider, option) ? [] : await driversWith(name, option);
+    if (driver === undefined) continue;
+    return new XcoreError(error.code, error.message, {
+      hint: `services.${name}.${option} is for driver ${driver}, and the driver here is ${provider.driver}: change one of the two.`,
+      details: error.details,
+      cause: error,
+    });
+  }
+  return error;
 }
 
 function together(errors: readonly XcoreError[]): XcoreError {

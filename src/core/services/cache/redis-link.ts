@@ -2,8 +2,9 @@
 // and what could not be written meanwhile is made good there before it is trusted again.
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import { messageOf, XcoreError } from "../../base/error.ts";
+import { XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import type { RedisFaults } from "../redis-faults.ts";
 import { AwaitedAnswers } from "./answers.ts";
 import { defineQuota } from "./redis-quota.ts";
 
@@ -12,6 +13,7 @@ export interface RedisLinkOptions {
   /** Namespace of everything it writes; servers that share it share their caches. */
   prefix: string;
   logger: Logger;
+  faults: RedisFaults;
   /** Another node has changed this entry. */
   onForeignChange: (key: string) => void;
   /** Messages may have been lost: forget what is held in front. */
@@ -62,7 +64,7 @@ export class RedisLink {
     this.#redis = new Redis(options.url, { ...common, commandTimeout: commandTimeoutMs });
     defineQuota(this.#redis);
     this.#subscriber = new Redis(options.url, { ...common, autoResubscribe: false });
-    this.#redis.on("error", (error) => this.#distrust(messageOf(error)));
+    this.#redis.on("error", (error) => this.#distrust(this.#reasonOf(error)));
     this.#redis.on("close", () => this.#distrust(this.#trusted ? "the connection was closed" : this.#reason));
     this.#redis.on("ready", () => void this.#probe());
     this.#subscriber.on("error", () => undefined);
@@ -99,7 +101,7 @@ export class RedisLink {
     try {
       return await operation(this.#redis);
     } catch (error) {
-      this.#distrust(messageOf(error));
+      this.#distrust(this.#reasonOf(error));
       throw this.#away();
     }
   }
@@ -117,7 +119,7 @@ export class RedisLink {
       await this.read(operation);
       this.#redis
         .publish(this.#channel, JSON.stringify([this.#node, ...keys]))
-        .catch((error: unknown) => this.#distrust(messageOf(error)));
+        .catch((error: unknown) => this.#distrust(this.#reasonOf(error)));
     } catch (error) {
       for (const key of keys) {
         if (this.#unwritten.size < maxUnwritten) {
@@ -148,8 +150,12 @@ export class RedisLink {
     return new XcoreError("SERVICE_UNAVAILABLE", `Redis is not available: ${this.#reason}`);
   }
 
+  #reasonOf(error: unknown): string {
+    return this.#options.faults(error) ?? this.#reason;
+  }
+
   #distrust(reason: string): void {
-    this.#reason = reason === "" ? "the connection was refused" : reason;
+    this.#reason = reason;
     if (this.#closed) return;
     if (this.#trusted) {
       this.#options.logger.warn(
@@ -183,7 +189,7 @@ export class RedisLink {
       this.#firstTrust.resolve();
       this.#options.logger.info({}, "Redis is available");
     } catch (error) {
-      this.#reason = messageOf(error);
+      this.#reason = this.#reasonOf(error);
       this.#unanswered += 1;
       if (this.#unanswered % unansweredProbes === 0 && this.#redis.status === "ready")
         this.#redis.disconnect(true);

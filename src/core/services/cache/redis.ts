@@ -4,6 +4,7 @@ import { withDeadline } from "../../base/deadline.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { parseSize, sizePattern } from "../../base/units.ts";
+import { redisFaults, type RedisFaults } from "../redis-faults.ts";
 import type { Facade, Health, PluginIdentity, Provider, Service } from "../service.ts";
 import { cacheFacade } from "./facade.ts";
 import { commonOptions, settingsOf, type CacheSettings } from "./options.ts";
@@ -35,13 +36,14 @@ export const redisCache: Provider<Static<typeof options>> = {
   driver: "redis",
   options,
   needs: [],
-  async open({ options: written, logger }) {
+  async open({ name, options: written, logger }) {
     const cache = new RedisCache({
       ...settingsOf(written),
       maxRedisBytes: parseSize(written.redisSize) ?? 64 * 1024 ** 2,
       url: written.url,
       prefix: written.prefix,
       logger,
+      faults: redisFaults(written.url, `services.${name}.url`),
     });
     await cache.connect();
     return cache;
@@ -53,6 +55,7 @@ interface Settings extends CacheSettings {
   url: string;
   prefix: string;
   logger: Logger;
+  faults: RedisFaults;
 }
 
 const firstConnectMs = 500;
@@ -71,6 +74,7 @@ class RedisCache implements Service {
       url: settings.url,
       prefix: `${settings.prefix}:cache`,
       logger: settings.logger,
+      faults: settings.faults,
       onForeignChange: (key) => this.#forget(key),
       onTrusted: () => {
         for (const cache of this.#caches.values()) cache.forgetAll();

@@ -1,11 +1,12 @@
 // Texts between nodes by Redis' publish and subscribe: one connection that says, one that hears.
 import { Redis } from "ioredis";
-import { messageOf } from "../../base/error.ts";
+import type { RedisFaults } from "../redis-faults.ts";
 import type { Carrier, CarrierEvents } from "./node-bridge.ts";
 
 export interface RedisCarrierOptions {
   url: string;
   channel: string;
+  faults: RedisFaults;
 }
 
 const common = {
@@ -19,16 +20,18 @@ const commandTimeoutMs = 2000;
 
 export class RedisCarrier implements Carrier {
   readonly #channel: string;
+  readonly #faults: RedisFaults;
   readonly #speaker: Redis;
   readonly #listener: Redis;
 
-  constructor({ url, channel }: RedisCarrierOptions, { hear, onUp, onDown }: CarrierEvents) {
+  constructor({ url, channel, faults }: RedisCarrierOptions, { hear, onUp, onDown }: CarrierEvents) {
     this.#channel = channel;
+    this.#faults = faults;
     this.#speaker = new Redis(url, { ...common, commandTimeout: commandTimeoutMs });
     this.#listener = new Redis(url, { ...common, autoResubscribe: false });
     for (const connection of [this.#speaker, this.#listener]) {
       let reason = "";
-      connection.on("error", (error) => (reason = messageOf(error)));
+      connection.on("error", (error) => (reason = faults(error) ?? reason));
       connection.on("close", () => onDown(reason === "" ? "the connection was closed" : reason));
       connection.on("ready", () => {
         reason = "";
@@ -61,7 +64,7 @@ export class RedisCarrier implements Carrier {
       await this.#listener.subscribe(this.#channel);
       if (this.#speaker.status === "ready") onUp();
     } catch (error) {
-      onDown(messageOf(error));
+      onDown(this.#faults(error) ?? "the connection was closed");
     }
   }
 }

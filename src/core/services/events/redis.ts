@@ -1,5 +1,6 @@
 // Events between nodes by Redis.
 import { Type, type Static } from "typebox";
+import { redisFaults } from "../redis-faults.ts";
 import type { Provider } from "../service.ts";
 import { openBetweenNodes } from "./between-nodes.ts";
 import { commonOptions, settingsOf } from "./options.ts";
@@ -23,13 +24,20 @@ export const redisEvents: Provider<Static<typeof options>> = {
   driver: "redis",
   options,
   needs: [],
-  open: ({ options: written, logger }) =>
+  open: ({ name, options: written, logger }) =>
     openBetweenNodes({
       driver: "redis",
       by: "Redis",
       ...settingsOf(written),
       logger,
       carrier: (events) =>
-        new RedisCarrier({ url: written.url, channel: `${written.prefix}:events` }, events),
+        new RedisCarrier(
+          {
+            url: written.url,
+            channel: `${written.prefix}:events`,
+            faults: redisFaults(written.url, `services.${name}.url`),
+          },
+          events,
+        ),
     }),
 };

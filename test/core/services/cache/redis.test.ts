@@ -149,6 +149,34 @@ describe("cache: redis away", () => {
     assert.match(health.detail, /from memory alone.*ECONNREFUSED/);
   });
 
+  test("the reason that is told is why there is no connection, with the place to look at and without the password", async () => {
+    const port = await freePort();
+    const detailOf = async (url: string): Promise<string> => {
+      await using cache = await openProvider(redisCache, { name: "cache", options: { url } });
+      let detail = "";
+      await until(async () => {
+        ({ detail } = await cache.check(1000));
+        return !detail.includes("not connected yet");
+      });
+      return detail;
+    };
+    assert.match(
+      await detailOf(`redis://:sesame@127.0.0.1:${port}`),
+      new RegExp(`Redis: nobody listens at 127\\.0\\.0\\.1:${port} .*check services\\.cache\\.url`),
+    );
+    const client = new Redis(redis.url);
+    try {
+      await client.config("SET", "requirepass", "hush");
+      assert.match(await detailOf(redis.url), /wants a password; write it into services\.cache\.url/);
+      const wrong = await detailOf(redis.url.replace("//", "//:sesame@"));
+      assert.match(wrong, /refuses user or password; check services\.cache\.url/);
+      assert.ok(!wrong.includes("sesame"));
+    } finally {
+      await client.config("SET", "requirepass", "");
+      client.disconnect();
+    }
+  });
+
   test("when Redis dies values stay in memory, and what was deleted meanwhile stays deleted after its return", async () => {
     await using cache = await open({ prefix: "dies" });
     const notes = await viewOf(cache, "notes");
