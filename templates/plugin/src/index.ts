@@ -1,4 +1,4 @@
-// A guest book: GET / lists the entries, POST / adds one, a job removes old ones.
+// GET / lists the entries, POST / adds one, a job removes old ones.
 import { HttpError, definePlugin } from "xcore/plugin";
 
 interface Entry {
