@@ -13,6 +13,7 @@ import { rollbackPlugin } from "../../src/core/plugins/installer/rollback.ts";
 import { updatePlugins } from "../../src/core/plugins/installer/update.ts";
 import { readLock } from "../../src/core/plugins/lock.ts";
 import { makeRepository } from "../core/plugins/installer/workspace.ts";
+import { giveDatabase } from "./database-template.ts";
 import { keptLog, testWorkspace, type LogLine } from "./workspace.ts";
 
 const token = "test-token-test-token-test-token";
@@ -46,6 +47,7 @@ export async function openLive(probationMs?: number): Promise<Live> {
   const sources = await mkdtemp(join(tmpdir(), "xcore-live-"));
   opening.defer(() => rm(sources, { recursive: true, force: true }));
   const config = await readConfig({ workspace: workspace.folder, env: {} });
+  await giveDatabase(config.stateFolder);
   const logger = keptLog();
   const core = opening.use(
     await openCore({ config, logger, ...(probationMs === undefined ? {} : { probationMs }) }),

@@ -16,6 +16,7 @@ import { pglite } from "../../src/core/services/database/pglite.ts";
 import { postgres } from "../../src/core/services/database/postgres.ts";
 import type { Facade, PluginIdentity, Provider, Service } from "../../src/core/services/service.ts";
 import { redisServerPath } from "../../scripts/test-parts.ts";
+import { giveDatabase } from "./database-template.ts";
 import { freePort } from "./ports.ts";
 import { startSystemPostgres } from "./system-postgres.ts";
 
@@ -52,6 +53,7 @@ export interface TestDatabase extends AsyncDisposable {
 
 export async function testDatabase(): Promise<TestDatabase> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "xcore-db-")));
+  await giveDatabase(join(folder, ".xcore"));
   const service = (await openProvider(embeddedPostgres, { name: "database", folder })) as DatabaseService;
   return {
     service,

@@ -7,6 +7,7 @@ import { readConfig } from "../../src/core/config/read.ts";
 import { openCore, type Core } from "../../src/core/core.ts";
 import type { Logger } from "../../src/core/base/log.ts";
 import { packageRoot } from "../../src/core/base/package-root.ts";
+import { giveDatabase } from "./database-template.ts";
 
 export interface TestWorkspace extends AsyncDisposable {
   readonly folder: string;
@@ -79,6 +80,7 @@ export async function openTestCore(
 ): Promise<TestCore> {
   const logger = keptLog();
   const config = await readConfig({ workspace: workspace.folder, env: {} });
+  if (config.services["database"]?.driver === "embedded") await giveDatabase(config.stateFolder);
   const core = await openCore({ config, logger, watch: options.watch ?? false });
   const request = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(`${core.address}${path}`, init).catch((error: unknown) => {

@@ -7,6 +7,12 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { packageFile } from "../../../src/core/base/package-root.ts";
 import { stateFolderOf } from "../../../src/core/base/workspace.ts";
+import { giveDatabaseNow, prepareDatabase } from "../../support/database-template.ts";
+
+await prepareDatabase();
+
+/** Commands that would make a database in a project that has none. */
+const wanting = new Set(["serve", "migrate", "db"]);
 
 export const bin = packageFile("bin", "run.js");
 
@@ -25,6 +31,7 @@ export interface Ended {
 export type Running = ChildProcessByStdio<null, Readable, Readable>;
 
 export function start(args: readonly string[], options: RunOptions = {}): Running {
+  if (options.cwd !== undefined && wanting.has(args[0] ?? "")) giveDatabaseNow(stateFolderOf(options.cwd));
   return spawn(process.execPath, [bin, ...args], {
     cwd: options.cwd ?? tmpdir(),
     env: { ...cleanEnvironment(), ...options.env },
