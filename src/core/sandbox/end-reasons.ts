@@ -147,6 +147,20 @@ export function bystanderReason(subject: Subject, cause: string): XcoreError {
   });
 }
 
+/** For whoever waits for a host that ended before anything was opened in it. */
+export function hostStartReason(exit: HostExit): XcoreError {
+  return new XcoreError("PART_MISSING", `a sandbox host ended while it started: ${lastLine(exit)}`, {
+    hint: "Run npm install again; isolated-vm needs Node 24 or 26 and its own binary.",
+    details: { exitCode: exit.code, signal: exit.signal, stderr: exit.stderr },
+  });
+}
+
+function lastLine(exit: HostExit): string {
+  const lines = exit.stderr.trim().split("\n");
+  const telling = lines.find((line) => /Error/.test(line)) ?? lines.at(-1);
+  return telling === undefined || telling === "" ? (exit.signal ?? `exit code ${exit.code}`) : telling.trim();
+}
+
 /** The same reason for a call whose plugin had not begun with it: it may be made again, whatever it does. */
 export function notBegun(reason: XcoreError): XcoreError {
   return new XcoreError(reason.code, reason.message, {

@@ -3,15 +3,24 @@ import { protocolVersion } from "../../wire/protocol.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
-import { hostStartMs, pingGraceMs } from "./bounds.ts";
-import { bystanderReason, cpuReason, crashReason, endingReason, memoryReason } from "./end-reasons.ts";
+import { hostStartMs } from "./bounds.ts";
+import {
+  bystanderReason,
+  cpuReason,
+  crashReason,
+  endingReason,
+  hostStartReason,
+  memoryReason,
+} from "./end-reasons.ts";
 import { frameKinds, type Ending, type Frame, type Hello, type Ready } from "./frames.ts";
 import { HostProcess, type HostExit } from "./host-process.ts";
+import { LifeSign } from "./life-sign.ts";
 import { openOrder } from "./open-order.ts";
 import { Outgoing } from "./outgoing.ts";
 import { RemoteSandbox } from "./remote-sandbox.ts";
+import { Roster, type HeapFigures, type Entry } from "./roster.ts";
 import type { SandboxOptions } from "./sandbox.ts";
-import { Watchdog, type Watched } from "./watchdog.ts";
+import { Watchdog } from "./watchdog.ts";
 
 export interface HostOptions {
   logger: Logger;
@@ -21,21 +30,17 @@ export interface HostOptions {
   onGone(host: Host): void;
 }
 
-interface Entry extends Watched {
-  sandbox: RemoteSandbox;
-}
-
 export class Host {
   readonly ready: Promise<void>;
   readonly #options: HostOptions;
   readonly #process: HostProcess;
   readonly #outgoing: Outgoing;
-  readonly #entries = new Map<number, Entry>();
+  readonly #lifeSign: LifeSign;
+  readonly #roster = new Roster();
   readonly #becameReady = Promise.withResolvers<void>();
   /** Settled once the process is gone and it is known what it had begun with. */
   readonly #settled = Promise.withResolvers<void>();
   #watchdog: Watchdog | undefined;
-  #ping: NodeJS.Timeout | undefined;
   #nextId = 1;
   #reservations = 0;
   #gone = false;
@@ -46,6 +51,11 @@ export class Host {
     this.#outgoing = new Outgoing(this.#process.socket, {
       onFrame: (frame) => this.#onFrame(frame),
       onClose: (fault) => this.#onClose(fault),
+    });
+    this.#lifeSign = new LifeSign({
+      ask: (id) => this.#outgoing.send(frameKinds.ping, id, ""),
+      longestMs: () => this.#roster.longestSliceMs,
+      onSilence: (id, elapsedMs) => this.#onSilence(id, elapsedMs),
     });
     const hello: Hello = { protocol: protocolVersion, ...options.runtime };
     this.#outgoing.send(frameKinds.hello, 0, JSON.stringify(hello));
@@ -68,7 +78,7 @@ export class Host {
   }
 
   get sandboxes(): number {
-    return this.#entries.size;
+    return this.#roster.all.size;
   }
 
   get gone(): boolean {
@@ -103,7 +113,7 @@ export class Host {
     // Until it has described itself, the longer time for running the runtime and the plugin's top level holds.
     const { memoryBytes } = options.limits;
     const entry: Entry = { sandbox, memoryBytes, totalBytes: 0, sliceMs: order.bootMs };
-    this.#entries.set(id, entry);
+    this.#roster.add(id, entry);
     this.#outgoing.send(frameKinds.open, id, JSON.stringify(order));
     this.#watchdog?.wake();
     try {
@@ -131,7 +141,7 @@ export class Host {
 
   #onFrame(frame: Frame): void {
     if (this.#gone) return;
-    const entry = this.#entries.get(frame.sandbox);
+    const entry = this.#roster.get(frame.sandbox);
     switch (frame.kind) {
       case frameKinds.outbox:
         entry?.sandbox.receive(frame.payload);
@@ -140,14 +150,13 @@ export class Host {
         entry?.sandbox.inspection?.receive(frame.payload);
         return;
       case frameKinds.stats:
-        this.#takeStats(frame.payload);
+        this.#roster.note(JSON.parse(frame.payload) as HeapFigures[]);
         return;
       case frameKinds.ended:
         entry?.sandbox.end(endingReason(entry.sandbox.options, JSON.parse(frame.payload) as Ending));
         return;
       case frameKinds.pong:
-        clearTimeout(this.#ping);
-        this.#ping = undefined;
+        this.#lifeSign.clear();
         return;
       case frameKinds.ready:
         this.#onReady(JSON.parse(frame.payload) as Ready);
@@ -170,8 +179,8 @@ export class Host {
     this.#watchdog = new Watchdog({
       meter: this.#process.meter,
       progress: this.#process.progress,
-      sandboxes: () => this.#entries,
-      isBusy: () => this.#isBusy(),
+      sandboxes: () => this.#roster.all,
+      isBusy: () => this.#roster.isBusy || this.#process.progress.read().sandbox !== 0,
       onBegun: (frames) => this.#outgoing.settle(frames),
       onStuck: (id, elapsedMs) => this.#onStuck(id, elapsedMs),
       onTooLarge: (id, rss, allowed) => this.#onTooLarge(id, rss, allowed),
@@ -179,42 +188,13 @@ export class Host {
     this.#becameReady.resolve();
   }
 
-  #takeStats(payload: string): void {
-    for (const [id, usedBytes, totalBytes, cpuMs] of JSON.parse(payload) as [
-      number,
-      number,
-      number,
-      number,
-    ][]) {
-      const entry = this.#entries.get(id);
-      if (entry === undefined) continue;
-      entry.totalBytes = totalBytes;
-      entry.sandbox.noteStats(usedBytes, cpuMs);
-    }
-  }
-
-  #isBusy(): boolean {
-    for (const { sandbox } of this.#entries.values()) if (sandbox.busy) return true;
-    return this.#process.progress.read().sandbox !== 0;
-  }
-
-  // A call that hangs is the plugin's affair; a host that does not even answer this is not left alone.
   #suspect(id: number): void {
-    if (this.#gone || this.#ping !== undefined) return;
-    this.#outgoing.send(frameKinds.ping, id, "");
-    const since = performance.now();
-    const longestMs = Math.max(0, ...[...this.#entries.values()].map((entry) => entry.sliceMs));
-    this.#ping = setTimeout(() => {
-      // Where the machine stood still, the host did, too: it is asked anew, and an answer that is here already is read first.
-      if (performance.now() - since > longestMs + 2 * pingGraceMs) {
-        this.#ping = undefined;
-        this.#suspect(id);
-        return;
-      }
-      const current = this.#process.progress.read().sandbox;
-      this.#onStuck(this.#entries.has(current) ? current : id, performance.now() - since);
-    }, longestMs + pingGraceMs);
-    this.#ping.unref();
+    if (!this.#gone) this.#lifeSign.demand(id);
+  }
+
+  #onSilence(id: number, elapsedMs: number): void {
+    const current = this.#process.progress.read().sandbox;
+    this.#onStuck(this.#roster.all.has(current) ? current : id, elapsedMs);
   }
 
   #onStuck(id: number, elapsedMs: number): void {
@@ -222,14 +202,13 @@ export class Host {
   }
 
   #onTooLarge(id: number, observedBytes: number, hostCapBytes: number): void {
-    const largest = [...this.#entries].sort((a, b) => b[1].totalBytes - a[1].totalBytes)[0]?.[0] ?? 0;
-    this.#killFor(this.#entries.has(id) ? id : largest, (entry) =>
+    this.#killFor(this.#roster.all.has(id) ? id : (this.#roster.largest ?? 0), (entry) =>
       memoryReason(entry.sandbox.options, { observedBytes, capBytes: entry.memoryBytes, hostCapBytes }),
     );
   }
 
   #killFor(id: number, reasonOf: (entry: Entry) => XcoreError): void {
-    const culprit = this.#entries.get(id);
+    const culprit = this.#roster.get(id);
     const because =
       culprit === undefined ? "from outside" : `because of plugin '${culprit.sandbox.options.label}'`;
     this.#kill((entry) =>
@@ -250,12 +229,7 @@ export class Host {
     this.#process.release();
     this.#outgoing.settle(frames);
     this.#settled.resolve();
-    this.#becameReady.reject(
-      new XcoreError("PART_MISSING", `a sandbox host ended while it started: ${lastLine(exit)}`, {
-        hint: "Run npm install again; isolated-vm needs Node 24 or 26 and its own binary.",
-        details: { exitCode: exit.code, signal: exit.signal, stderr: exit.stderr },
-      }),
-    );
+    this.#becameReady.reject(hostStartReason(exit));
     if (this.#gone) return;
     const peak = this.#watchdog?.peakRssBytes ?? 0;
     this.#options.logger.warn(
@@ -263,8 +237,8 @@ export class Host {
       "a sandbox host ended by itself",
     );
     // A SIGKILL between two stretches came from outside; V8's own end is always somebody's doing.
-    const only = this.#entries.size === 1 && exit.signal !== "SIGKILL" ? [...this.#entries.keys()][0] : 0;
-    this.#killFor(this.#entries.has(current) ? current : (only ?? 0), (entry) =>
+    const only = exit.signal === "SIGKILL" ? undefined : this.#roster.only;
+    this.#killFor(this.#roster.all.has(current) ? current : (only ?? 0), (entry) =>
       crashReason(entry.sandbox.options, exit, peak),
     );
   }
@@ -282,19 +256,17 @@ export class Host {
     if (this.#gone) return [];
     this.#gone = true;
     this.#watchdog?.stop();
-    clearTimeout(this.#ping);
+    this.#lifeSign.clear();
     this.#process.kill();
     this.#outgoing.close();
     this.#options.onGone(this);
-    const entries = [...this.#entries];
-    this.#entries.clear();
-    return entries;
+    return this.#roster.clear();
   }
 
   #leave(id: number): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#roster.get(id);
     if (entry === undefined || this.#gone) return;
-    this.#entries.delete(id);
+    this.#roster.delete(id);
     this.#watchdog?.forget(entry);
     this.#outgoing.forget(id);
     this.#outgoing.send(frameKinds.close, id, "");
@@ -302,12 +274,6 @@ export class Host {
   }
 
   #closeIfEmpty(): void {
-    if (this.#entries.size === 0 && this.#reservations === 0) void this.close();
+    if (this.#roster.all.size === 0 && this.#reservations === 0) void this.close();
   }
-}
-
-function lastLine(exit: HostExit): string {
-  const lines = exit.stderr.trim().split("\n");
-  const telling = lines.find((line) => /Error/.test(line)) ?? lines.at(-1);
-  return telling === undefined || telling === "" ? (exit.signal ?? `exit code ${exit.code}`) : telling.trim();
 }
