@@ -58,7 +58,11 @@ export default definePlugin({
 });`;
 
 /** The files of the plugin `s`, for a project whose server.maxBody is 8mb. */
-export const streamingPlugin = pluginFiles("s", code, "limits: { streamIdle: 3s, streamSize: 24mb }\n");
+export const streamingPlugin = pluginFiles(
+  "s",
+  code,
+  "limits: { cpu: 1s, timeout: 30s, streamIdle: 5s, streamSize: 24mb }\n",
+);
 
 /** `server`: one that runs the plugin. */
 export function streamsConformance(server: () => TestCore): void {
