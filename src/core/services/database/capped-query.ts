@@ -65,7 +65,7 @@ export class CappedQuery implements Submittable {
     this.#stream = stream;
     const { caps, prepared, outdated } = this.#options;
     const known = prepared?.columns !== undefined;
-    const heldBack = mayWriteAndReturn(this.#text);
+    const heldBack = prepared?.heldBack ?? mayWriteAndReturn(this.#text);
     this.#synced = !heldBack;
     stream.write(
       encodeStatement({
@@ -174,7 +174,7 @@ export class CappedQuery implements Submittable {
 const noColumns = new Columns([]);
 
 /** Such a statement waits with its Sync, which commits it, until its result is known to be small: one round trip more. */
-function mayWriteAndReturn(text: string): boolean {
+export function mayWriteAndReturn(text: string): boolean {
   return (
     /\b(insert|update|delete|merge|call|execute)\b/i.test(text) &&
     /\b(returning|select|call|execute)\b/i.test(text)

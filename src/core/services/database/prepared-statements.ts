@@ -1,9 +1,12 @@
 // The statements that one session has seen: one that comes again is prepared, so that the server reads and plans it once.
 import { randomBytes } from "node:crypto";
+import { mayWriteAndReturn } from "./capped-query.ts";
 import type { Columns } from "./columns.ts";
 
 export interface PreparedStatement {
   readonly name: string;
+  /** It may write and give rows. */
+  readonly heldBack: boolean;
   /** Known once it has run: from then on the server has it, and would refuse to run it with others. */
   columns: Columns | undefined;
 }
@@ -40,7 +43,8 @@ export class PreparedStatements {
       this.#seen.add(text);
       return undefined;
     }
-    const fresh = { name: `${this.#prefix}${(this.#count += 1)}`, columns: undefined };
+    const name = `${this.#prefix}${(this.#count += 1)}`;
+    const fresh = { name, heldBack: mayWriteAndReturn(text), columns: undefined };
     this.#prepared.set(text, fresh);
     const [oldest] = this.#prepared.keys();
     if (this.#prepared.size > most && oldest !== undefined) this.forget(oldest);
