@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { WebSocket } from "ws";
+import { endsOf } from "../support/ends.ts";
 import { openTestCore, pluginFiles, testWorkspace, until, type TestCore } from "../support/workspace.ts";
 
 const chat = (word: string): string => `
@@ -192,13 +193,18 @@ describe("a WebSocket", () => {
   });
 
   test("whose client floods a plugin that does not listen is held back, and nothing is lost", async () => {
-    const client = dial("/slow");
-    await once(client, "open");
-    for (let at = 0; at < 20_000; at += 1) client.send("y".repeat(100));
-    await until(seen, (all) => all.includes("slow"));
-    client.close();
-    await closed(client);
-    await until(seen, (all) => JSON.stringify(all.at(-1)) === `{"heard":20000}`);
+    const starved = (): number => endsOf(server.log, "chat", { starved: true }).length;
+    // Where the machine had the plugin stopped in the middle, once more.
+    for (let before = -1; before !== starved();) {
+      before = starved();
+      const client = dial("/slow");
+      await once(client, "open");
+      for (let at = 0; at < 20_000; at += 1) client.send("y".repeat(100));
+      await until(seen, (all) => all.includes("slow") || starved() > before);
+      client.close();
+      await closed(client);
+      await until(seen, (all) => JSON.stringify(all.at(-1)) === `{"heard":20000}` || starved() > before);
+    }
   });
 
   test("asked for behind a request that is not answered yet ends the connection, not the server", async () => {

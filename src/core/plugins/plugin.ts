@@ -14,7 +14,7 @@ import type { Build } from "./build.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { CpuShare } from "./cpu-share.ts";
 import { Placement } from "./placement.ts";
-import { Restarts } from "./restarts.ts";
+import { openDespiteStarvation, Restarts } from "./restarts.ts";
 import { Retiring } from "./retiring.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import type { AfterLoss } from "./sandbox-group.ts";
@@ -238,16 +238,14 @@ export class Plugin {
   }
 
   #openAs(number: number, build: Build, onOpened: () => void): Promise<Revision> {
-    return Revision.open(
-      {
-        ...this.#placement.place(build, number),
-        number,
-        onOpened,
-        onLoss: (reason) => this.#lost(number, reason),
-        onEnd: (reason) => this.#ended(number, reason),
-      },
-      this.#sources,
-    );
+    const options = {
+      ...this.#placement.place(build, number),
+      number,
+      onOpened,
+      onLoss: (reason: XcoreError) => this.#lost(number, reason),
+      onEnd: (reason: XcoreError) => this.#ended(number, reason),
+    };
+    return openDespiteStarvation(() => Revision.open(options, this.#sources));
   }
 
   /** The living revision's sandbox ended by itself: the same build is opened again. */

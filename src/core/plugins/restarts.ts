@@ -15,6 +15,16 @@ export interface RestartOptions {
 
 const starvedEveryMs = 10_000;
 
+/** Opens something, and once more when it was stopped only because the machine had hardly let it run: a load is not refused for that. */
+export async function openDespiteStarvation<T>(open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (asXcoreError(error).details["starved"] !== true) throw error;
+    return await open();
+  }
+}
+
 export class Restarts {
   /** Since the server started. */
   count = 0;
