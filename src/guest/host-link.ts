@@ -15,7 +15,7 @@ export interface HostCallOptions {
   /** The call on whose behalf it is made; undefined: the plugin's own. */
   owner: Call | undefined;
   /** Hears how to give it up: the core is told, and the promise rejects with the reason given. */
-  onStart?: (giveUp: (reason: unknown) => void) => void;
+  onStart?: ((giveUp: (reason: unknown) => void) => void) | undefined;
 }
 
 export class HostLink {

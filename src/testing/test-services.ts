@@ -11,6 +11,7 @@ import type { RevisionSources } from "../core/plugins/revision.ts";
 import { builtinProvider } from "../core/services/builtin.ts";
 import type { DatabaseService } from "../core/services/database/database.ts";
 import type { EventsService } from "../core/services/events/events.ts";
+import { fetchCalls } from "../core/services/fetch/fetch-calls.ts";
 import { providerOptions } from "../core/services/options.ts";
 import type {
   Facade,
@@ -20,7 +21,7 @@ import type {
   ServiceMethod,
 } from "../core/services/service.ts";
 import { TestJobs } from "./test-jobs.ts";
-import { fetchReply, webRequest } from "./web.ts";
+import { incomingAnswer, webRequest } from "./web.ts";
 
 export interface PublishedEvent {
   name: string;
@@ -130,15 +131,15 @@ function ownCalls(plugin: PluginIdentity, options: OpenOptions): Facade["calls"]
   return {
     ...actionCalls(plugin, (target, { action, input }) => callGiven(`${target}.${action}`, input, options)),
     ...secretCalls(plugin),
-    "fetch.request": async (args) => {
+    ...fetchCalls(plugin, async (outgoing) => {
       if (options.fetch === undefined) {
         throw new XcoreError("FETCH_REFUSED", "no address is fetched in a test", {
           hint: "Give openPlugin({ fetch: (request) => new Response(...) }).",
         });
       }
-      const request = webRequest(args);
-      return fetchReply(await options.fetch(request), request.url);
-    },
+      const request = webRequest(outgoing);
+      return incomingAnswer(await options.fetch(request), request.url);
+    }),
     ...options.facades,
   };
 }

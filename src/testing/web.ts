@@ -1,8 +1,10 @@
 // Between the web's own Request and Response, which tests speak, and what crosses the wall.
+import { Readable } from "node:stream";
+import type { ReadableStream as NodeReadableStream } from "node:stream/web";
+import type { IncomingAnswer, OutgoingRequest } from "../core/services/fetch/fetch-calls.ts";
 import type { ResponseStream } from "../core/sandbox/response-stream.ts";
 import type { PluginResponse } from "../core/sandbox/sandbox.ts";
 import type { GuestRequest } from "../wire/guest-calls.ts";
-import type { HostCalls } from "../wire/host-calls.ts";
 
 const origin = "http://plugin.test";
 
@@ -51,27 +53,26 @@ function webStream(stream: ResponseStream): ReadableStream<Uint8Array> {
 }
 
 /** A plugin's outgoing request; the arguments come from its own runtime. */
-export function webRequest(args: unknown): Request {
-  const { url, method, headers, body, encoding, redirect } = args as HostCalls["fetch.request"]["args"];
+export function webRequest({ url, method, headers, body, redirect }: OutgoingRequest): Request {
   return new Request(url, {
     method,
     redirect,
     headers: headers.map(([name, value]): [string, string] => [name, value]),
-    ...(body === undefined ? {} : { body: new Uint8Array(Buffer.from(body, encoding ?? "utf8")) }),
+    ...(body === undefined ? {} : { body: webBody(body), duplex: "half" }),
   });
 }
 
-export async function fetchReply(
-  response: Response,
-  url: string,
-): Promise<HostCalls["fetch.request"]["reply"]> {
+function webBody(body: Buffer | Readable): Uint8Array<ArrayBuffer> | ReadableStream {
+  return Buffer.isBuffer(body) ? new Uint8Array(body) : (Readable.toWeb(body) as ReadableStream);
+}
+
+export function incomingAnswer(response: Response, url: string): IncomingAnswer {
   return {
     url: response.url || url,
     status: response.status,
     statusText: response.statusText,
     redirected: response.redirected,
     headers: [...response.headers],
-    body: Buffer.from(await response.arrayBuffer()).toString("latin1"),
-    encoding: "latin1",
+    body: response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as NodeReadableStream),
   };
 }

@@ -7,6 +7,26 @@ export type BodyEncoding = "utf8" | "latin1";
 
 export type Row = Record<string, Json>;
 
+/** A request of a plugin, without its body. */
+export type FetchRequest = {
+  url: string;
+  method: string;
+  headers: readonly (readonly [string, string])[];
+  redirect: "follow" | "error" | "manual";
+};
+
+export type FetchAnswer = {
+  url: string;
+  status: number;
+  statusText: string;
+  redirected: boolean;
+  headers: readonly (readonly [string, string])[];
+  body: string;
+  encoding: BodyEncoding;
+  /** The body comes by `fetch.read` of this number, and `body` is empty. */
+  exchange?: number;
+};
+
 export interface HostCalls {
   /** One statement with `$1` parameters; always the extended protocol. `transaction` is an id from `db.begin`. */
   "db.query": {
@@ -38,25 +58,20 @@ export interface HostCalls {
   /** Runs an action of another plugin. */
   "actions.call": { args: { plugin: string; action: string; input: Json }; reply: Json };
 
-  "fetch.request": {
-    args: {
-      url: string;
-      method: string;
-      headers: readonly (readonly [string, string])[];
-      body?: string;
-      encoding?: BodyEncoding;
-      redirect: "follow" | "error" | "manual";
-    };
-    reply: {
-      url: string;
-      status: number;
-      statusText: string;
-      redirected: boolean;
-      headers: readonly (readonly [string, string])[];
-      body: string;
-      encoding: BodyEncoding;
-    };
-  };
+  "fetch.request": { args: FetchRequest & { body?: string; encoding?: BodyEncoding }; reply: FetchAnswer };
+  /** Begins a request whose body follows by `fetch.write`; gives the number of the exchange. */
+  "fetch.open": { args: FetchRequest; reply: number };
+  /**
+   * The next of the request's body, Latin-1; without `text` it is complete. `later`: there is no room, say it again. `over`: nobody
+   * takes more of it.
+   */
+  "fetch.write": { args: { exchange: number; text?: string }; reply: "taken" | "later" | "over" };
+  /** The answer to what `fetch.open` began; null: not yet, ask again. */
+  "fetch.head": { args: { exchange: number }; reply: FetchAnswer | null };
+  /** The next of the answer's body, Latin-1. Empty: nothing yet, ask again; null: it is complete. */
+  "fetch.read": { args: { exchange: number }; reply: string | null };
+  /** Nobody wants the rest of either body. */
+  "fetch.cancel": { args: { exchange: number }; reply: null };
 
   "secrets.get": { args: { name: string }; reply: string };
 
@@ -93,6 +108,11 @@ export const permissionOf: Readonly<Record<HostCallName, PermissionName>> = {
   "events.publish": "events",
   "actions.call": "call",
   "fetch.request": "fetch",
+  "fetch.open": "fetch",
+  "fetch.write": "fetch",
+  "fetch.head": "fetch",
+  "fetch.read": "fetch",
+  "fetch.cancel": "fetch",
   "secrets.get": "secrets",
   "services.call": "services",
 };

@@ -181,6 +181,7 @@ suite("an author's types", () => {
       const copy = structuredClone({ id: crypto.randomUUID(), bytes: crypto.getRandomValues(new Uint8Array(4)) });
       for (const [name, value] of request.headers) ctx.log.info(name, { value });
       for await (const chunk of request.body ?? []) chunk.byteLength;
+      new Request(url, { method: "PUT", body: request.body, duplex: "half" });
       const controller = new AbortController();
       AbortSignal.any([controller.signal, AbortSignal.timeout(5)]).addEventListener("abort", () => controller.abort());
       return new Response(stream, { status: 201, headers: { location: url.href, "x-id": copy.id } });`),

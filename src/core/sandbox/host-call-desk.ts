@@ -26,6 +26,8 @@ type HostCallRecord = Extract<GuestMessage, { kind: "host-call" }>;
 export class HostCallDesk {
   readonly #options: HostCallDeskOptions;
   readonly #open = new Map<number, OpenHostCall>();
+  /** What host calls have left open, by the call on whose behalf they were made. */
+  readonly #left = new Map<number, Set<() => void>>();
 
   constructor(options: HostCallDeskOptions) {
     this.#options = options;
@@ -42,8 +44,17 @@ export class HostCallDesk {
     this.#open.get(id)?.abort("the guest cancelled it");
   }
 
+  /** The call on whose behalf they were made is over: what they left open ends. */
+  over(call: number): void {
+    const ends = this.#left.get(call);
+    if (ends === undefined) return;
+    this.#left.delete(call);
+    for (const end of ends) end();
+  }
+
   /** The call on whose behalf they were made is no longer waited for; `overdue`: since its time is over. */
   abandon(call: number, overdue: boolean): void {
+    this.over(call);
     for (const open of this.#open.values()) {
       if (open.call !== call) continue;
       if (overdue) open.abort("the time of its caller is over", "PLUGIN_TIMEOUT");
@@ -54,6 +65,20 @@ export class HostCallDesk {
   abandonAll(): void {
     for (const open of this.#open.values()) open.abort("the sandbox ended");
     this.#open.clear();
+    for (const call of this.#left.keys()) this.over(call);
+  }
+
+  #leave(call: number, end: () => void): () => void {
+    if (call !== 0 && this.#options.callerOf(call) === undefined) {
+      end();
+      return () => undefined;
+    }
+    const ends = this.#left.get(call) ?? new Set();
+    this.#left.set(call, ends);
+    ends.add(end);
+    return () => {
+      if (ends.delete(end) && ends.size === 0 && this.#left.get(call) === ends) this.#left.delete(call);
+    };
   }
 
   async #handle(record: HostCallRecord): Promise<void> {
@@ -75,6 +100,7 @@ export class HostCallDesk {
       timeoutMs,
       graceMs: due === undefined ? 0 : callerFirstMs,
       origin: caller === undefined ? undefined : (caller.origin ?? plainOrigin),
+      leave: (end) => this.#leave(record.call, end),
     });
     this.#open.set(record.id, open);
     try {
@@ -111,6 +137,7 @@ interface OpenOptions {
   timeoutMs: number;
   graceMs: number;
   origin: CallOrigin | undefined;
+  leave(end: () => void): () => void;
 }
 
 /** The signal is made only for those who ask for it: most host calls are over before anybody could. */
@@ -120,17 +147,19 @@ class OpenHostCall implements HostCall {
   readonly timeoutMs: number;
   readonly origin: CallOrigin | undefined;
   readonly overdue: Promise<never>;
+  readonly over: (end: () => void) => () => void;
   args: unknown;
   #controller: AbortController | undefined;
   #reason: XcoreError | undefined;
   #refuse: (error: XcoreError) => void;
   readonly #timer: NodeJS.Timeout;
 
-  constructor({ name, call }: HostCallRecord, { timeoutMs, graceMs, origin }: OpenOptions) {
+  constructor({ name, call }: HostCallRecord, { timeoutMs, graceMs, origin, leave }: OpenOptions) {
     this.name = name;
     this.call = call;
     this.timeoutMs = timeoutMs;
     this.origin = origin;
+    this.over = leave;
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined);
     this.overdue = promise;

@@ -237,13 +237,16 @@ export class RemoteSandbox implements Sandbox {
           this.#answer(message.id, "request", message.response);
         } else this.#calls.take(message.id)?.reject(badHeaders(this.options.label));
         this.#exchanges.close(message.id);
+        this.#desk.over(message.id);
         return;
       case "value":
         if (message.id === 0) this.#describe(message.json);
         else this.#takeValue(message.id, message.json);
+        if (message.id !== 0) this.#desk.over(message.id);
         return;
       case "error":
         this.#fail(message.id, message.json);
+        this.#desk.over(message.id);
         return;
       case "host-call":
         if (!this.#desk.take(message)) this.#breach(`host call ${message.id} was made twice`);
@@ -258,6 +261,7 @@ export class RemoteSandbox implements Sandbox {
       default: {
         const fault = this.#exchanges.take(message);
         if (fault !== undefined) this.#breach(fault);
+        else if (message.kind === "end" || message.kind === "close") this.#desk.over(message.id);
       }
     }
   }

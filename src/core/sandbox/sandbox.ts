@@ -18,6 +18,8 @@ export interface HostCall {
   timeoutMs: number;
   /** That of the call on whose behalf it is made; undefined when it is made on nobody's. */
   origin: CallOrigin | undefined;
+  /** As in `HostCallContext`. */
+  over(end: () => void): () => void;
 }
 
 export interface GuestLog {

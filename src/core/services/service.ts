@@ -32,6 +32,11 @@ export interface HostCallContext {
   readonly timeoutMs: number;
   /** What the call on whose behalf it is made hands on; undefined when it is made on nobody's. */
   readonly origin?: CallOrigin | undefined;
+  /**
+   * Has `end` run once, when the call on whose behalf it is made is over: answered, its stream included, or given up. Of what is made on
+   * nobody's, when its revision goes. Returns the undo. For what a host call leaves open behind it.
+   */
+  over?(end: () => void): () => void;
 }
 
 /** Handles one host call. Arguments come from a guest: they are JSON of unknown shape until the handler has checked them. */

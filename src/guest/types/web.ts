@@ -50,6 +50,8 @@ declare global {
     body?: BodyInit | null;
     redirect?: "follow" | "error" | "manual";
     signal?: AbortSignal | null;
+    /** To be said, as on the web, of a body that is a stream: the answer comes when it has been sent. */
+    duplex?: "half";
   }
   interface Request extends Body {
     readonly method: string;

@@ -209,7 +209,7 @@ async function collect(late: LateBody): Promise<WireBody> {
     late.cancel();
     throw new XcoreError(
       "PAYLOAD_TOO_LARGE",
-      `the body has more than ${maxRecordLength} bytes: too much to be read at once; read it as a stream (request.body)`,
+      `the body has more than ${maxRecordLength} bytes: too much to be read at once; read it as a stream (its 'body')`,
     );
   }
   return { text, encoding: "latin1" };

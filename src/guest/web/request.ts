@@ -15,6 +15,8 @@ interface RequestInit {
   body?: unknown;
   redirect?: "follow" | "error" | "manual";
   signal?: AbortSignal | null;
+  /** For a body that is a stream; the only way there is. */
+  duplex?: "half";
 }
 
 const methodPattern = /^[!#$%&'*+\-.^_`|~\w]+$/;

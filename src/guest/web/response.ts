@@ -1,5 +1,5 @@
 // Response. https://fetch.spec.whatwg.org/#response-class
-import { Body, cloneBody, extractBody, setBody } from "./body.ts";
+import { Body, cloneBody, extractBody, setBody, type LateBody } from "./body.ts";
 import type { WireBody } from "./bytes.ts";
 import { Headers } from "./headers.ts";
 import { otherEnd, type WebSocket } from "./socket.ts";
@@ -19,6 +19,8 @@ interface Received extends WireBody {
   status: number;
   statusText: string;
   headers: Headers;
+  /** The body, when it is still coming in; then the text is empty. */
+  late?: LateBody | undefined;
 }
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -90,7 +92,9 @@ export class Response extends Body {
     response.#url = from.url;
     response.#redirected = from.redirected;
     for (const [name, value] of from.headers) response.#headers.append(name, value);
-    if (!bodyless.has(from.status)) setBody(response, { text: from.text, encoding: from.encoding });
+    if (!bodyless.has(from.status)) {
+      setBody(response, from.late ?? { text: from.text, encoding: from.encoding });
+    }
     return response;
   };
 

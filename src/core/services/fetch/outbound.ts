@@ -1,24 +1,14 @@
-// fetch for plugins: allowed hosts only, every redirect checked, sizes and times capped.
-import { Type, type Static } from "typebox";
-import { Value } from "typebox/value";
+// fetch for plugins: allowed hosts only, every redirect checked.
+import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { messageOf, XcoreError } from "../../base/error.ts";
-import { formatSize } from "../../base/units.ts";
-import type { Facade, HostCallContext, PluginIdentity, Reply } from "../service.ts";
+import type { Facade, PluginIdentity } from "../service.ts";
 import type { PrivateNetworks } from "./addresses.ts";
+import { fetchCalls, type IncomingAnswer, type OutgoingRequest } from "./fetch-calls.ts";
 
-const maxResponseBytes = 8 * 1024 * 1024;
 const maxRedirects = 10;
-
-const Arguments = Type.Object({
-  url: Type.String({ maxLength: 8192 }),
-  method: Type.String({ pattern: "^[A-Z]{1,16}$" }),
-  headers: Type.Array(Type.Tuple([Type.String(), Type.String()]), { maxItems: 100 }),
-  body: Type.Optional(Type.String()),
-  encoding: Type.Optional(Type.Union([Type.Literal("utf8"), Type.Literal("latin1")])),
-  redirect: Type.Union([Type.Literal("follow"), Type.Literal("error"), Type.Literal("manual")]),
-});
-type Arguments = Static<typeof Arguments>;
+/** Of an answer that nobody reads so much is taken from its connection. */
+const heldBytes = 128 * 1024;
 
 /** Sends the requests of all plugins of a server. */
 export class Outbound implements AsyncDisposable {
@@ -33,8 +23,9 @@ export class Outbound implements AsyncDisposable {
     this.#openTo = openTo;
   }
 
+  /** One table for each revision: what it leaves open is its own. */
   calls(plugin: PluginIdentity): Facade["calls"] {
-    return { "fetch.request": (args, context) => this.#request(plugin, args, context) };
+    return fetchCalls(plugin, (request, signal) => this.#request(plugin, request, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -54,29 +45,19 @@ export class Outbound implements AsyncDisposable {
 
   async #request(
     plugin: PluginIdentity,
-    args: unknown,
-    context: HostCallContext,
-  ): Promise<Reply<"fetch.request">> {
-    if (!Value.Check(Arguments, args)) {
-      throw new XcoreError(
-        "INPUT_INVALID",
-        "fetch: url, method, headers and redirect are needed in their own shapes",
-      );
-    }
-    let url = checkedUrl(plugin, args.url);
+    request: OutgoingRequest,
+    signal: AbortSignal,
+  ): Promise<IncomingAnswer> {
+    let url = checkedUrl(plugin, request.url);
     const dispatcher = await this.#agentFor(plugin.name);
-    let { method, headers, body } = args;
+    let { method, headers, body } = request;
     for (let hop = 0; ; hop += 1) {
-      const response = await this.#send(
-        { ...args, method, headers, ...(body === undefined ? {} : { body }) },
-        url,
-        { context, dispatcher },
-      );
+      const response = await this.#send({ ...request, method, headers, body }, url, { dispatcher, signal });
       const location = header(response, "location");
       const redirected = [301, 302, 303, 307, 308].includes(response.statusCode) && location !== undefined;
-      if (!redirected || args.redirect === "manual") return reply(response, url, hop > 0);
+      if (!redirected || request.redirect === "manual") return answerOf(response, url, hop > 0);
       await response.body.dump();
-      if (args.redirect === "error") throw new XcoreError("FETCH_FAILED", `fetch: ${url.host} redirects`);
+      if (request.redirect === "error") throw new XcoreError("FETCH_FAILED", `fetch: ${url.host} redirects`);
       if (hop === maxRedirects)
         throw new XcoreError("FETCH_FAILED", `fetch: more than ${maxRedirects} redirects`);
       const next = checkedUrl(plugin, new URL(location, url).href);
@@ -85,6 +66,7 @@ export class Outbound implements AsyncDisposable {
         method = method === "HEAD" ? "HEAD" : "GET";
         body = undefined;
       }
+      if (isStream(body)) throw sentOnce(url);
       // Fetch standard, HTTP-redirect fetch: credentials do not follow to another origin.
       if (next.origin !== url.origin)
         headers = headers.filter(([name]) => !/^(authorization|cookie)$/i.test(name));
@@ -93,25 +75,43 @@ export class Outbound implements AsyncDisposable {
   }
 
   async #send(
-    args: Arguments,
+    { method, headers, body }: OutgoingRequest,
     url: URL,
-    { context, dispatcher }: { context: HostCallContext; dispatcher: Dispatcher },
+    { dispatcher, signal }: { dispatcher: Dispatcher; signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
     const { request: send } = await import("undici");
+    // Its length is known to whoever wrote the stream; of a whole body undici knows it.
+    const left = isStream(body)
+      ? /^(host|connection|transfer-encoding)$/i
+      : /^(host|connection|transfer-encoding|content-length)$/i;
     try {
       return await send(url, {
         dispatcher,
-        method: args.method as Dispatcher.HttpMethod,
-        headers: args.headers
-          .filter(([name]) => !/^(host|connection|transfer-encoding|content-length)$/i.test(name))
-          .flat(),
-        ...(args.body === undefined ? {} : { body: Buffer.from(args.body, args.encoding ?? "utf8") }),
-        signal: AbortSignal.any([context.signal, AbortSignal.timeout(context.timeoutMs)]),
+        method: method as Dispatcher.HttpMethod,
+        headers: headers.filter(([name]) => !left.test(name)).flat(),
+        ...(body === undefined ? {} : { body }),
+        highWaterMark: heldBytes,
+        // Bodies have limits of their own: the plugin's.
+        bodyTimeout: 0,
+        ...(isStream(body) ? { headersTimeout: 0 } : {}),
+        signal,
       });
     } catch (error) {
       throw failure(error, url);
     }
   }
+}
+
+function isStream(body: OutgoingRequest["body"]): body is Readable {
+  return body !== undefined && !Buffer.isBuffer(body);
+}
+
+function sentOnce({ host }: URL): XcoreError {
+  return new XcoreError(
+    "FETCH_FAILED",
+    `fetch: ${host} redirects, and the request's body is a stream: it can't be sent twice`,
+    { hint: "Fetch the address it leads to, or give the body as text or bytes." },
+  );
 }
 
 /** What undici threw as a coded error; a refusal of the connector keeps its own code. */
@@ -138,11 +138,7 @@ function checkedUrl(plugin: PluginIdentity, text: string): URL {
   });
 }
 
-async function reply(
-  response: Dispatcher.ResponseData,
-  url: URL,
-  redirected: boolean,
-): Promise<Reply<"fetch.request">> {
+function answerOf(response: Dispatcher.ResponseData, url: URL, redirected: boolean): IncomingAnswer {
   return {
     url: url.href,
     status: response.statusCode,
@@ -151,31 +147,8 @@ async function reply(
     headers: Object.entries(response.headers).flatMap(([name, value]): [string, string][] =>
       (Array.isArray(value) ? value : [value ?? ""]).map((one) => [name, one]),
     ),
-    body: (await readAll(response, url)).toString("latin1"),
-    encoding: "latin1",
+    body: response.body,
   };
-}
-
-async function readAll(response: Dispatcher.ResponseData, url: URL): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxResponseBytes) throw tooLarge(url);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw failure(error, url);
-  }
-  return Buffer.concat(chunks);
-}
-
-function tooLarge(url: URL): XcoreError {
-  return new XcoreError(
-    "QUOTA_EXCEEDED",
-    `fetch: the response of ${url.host} is larger than ${formatSize(maxResponseBytes)}`,
-  );
 }
 
 function header(response: Dispatcher.ResponseData, name: string): string | undefined {
