@@ -61,6 +61,8 @@ function answer(client: Socket, table: Promise<OperationTable>): void {
     if (pending > maxLineBytes) client.destroy();
   });
   const lines = createInterface({ input: client, crlfDelay: Infinity });
+  // It repeats the client's errors, and nobody would hear them there: a client that is killed before it has read its answer.
+  lines.on("error", () => client.destroy());
   lines.on("line", (line) => {
     void respond(line, table, client);
   });
