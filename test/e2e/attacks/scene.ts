@@ -7,10 +7,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Header } from "tar";
-import { readConfig } from "../../src/core/config/read.ts";
-import type { Config } from "../../src/core/config/config.ts";
-import { addPlugin, type AddOptions, type Installed } from "../../src/core/plugins/installer/add.ts";
-import { openRegistry, type Package } from "../core/plugins/installer/npm-registry.ts";
+import { readConfig } from "../../../src/core/config/read.ts";
+import type { Config } from "../../../src/core/config/config.ts";
+import { addPlugin, type AddOptions, type Installed } from "../../../src/core/plugins/installer/add.ts";
+import { openRegistry, type Package } from "../../core/plugins/installer/npm-registry.ts";
 import {
   git,
   makeProject,
@@ -19,7 +19,7 @@ import {
   write,
   type Files,
   type Project,
-} from "../core/plugins/installer/workspace.ts";
+} from "../../core/plugins/installer/workspace.ts";
 
 export interface Scene extends AsyncDisposable {
   readonly project: Project;
