@@ -67,7 +67,7 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
     return body;
   };
   const strikeOnce = async (name: string) => {
-    const before = arena.ends(name, { starved: true }).length;
+    const [before, own] = [arena.ends(name, { starved: true }).length, arena.ends(name).length];
     const answer = await server.get(`/app/${name}/`);
     const text = await answer.text();
     await until(
@@ -75,7 +75,7 @@ export async function openArena(names: readonly string[], options: ArenaOptions 
       (count) => count > before,
     );
     await arena.alive(name);
-    return { status: answer.status, text, end: arena.ends(name)[0] };
+    return { status: answer.status, text, end: arena.ends(name)[own] };
   };
   const arena: Arena = {
     server,

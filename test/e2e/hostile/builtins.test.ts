@@ -27,7 +27,7 @@ describe("a builtin that takes too long", () => {
       const { end, status } = await arena.strike(t, name);
       assert.partialDeepStrictEqual(end, { code: "PLUGIN_CPU_LIMIT", capMs: 200 });
       assert.ok(Number(end["observedMs"]) >= 200, "the observed time explains the end");
-      assert.equal(status, 503);
+      assert.ok([503, 504].includes(status), String(status));
     });
   }
 });

@@ -30,7 +30,8 @@ describe("a loop without an end", () => {
       const { end, status } = await arena.strike(t, name);
       assert.partialDeepStrictEqual(end, { code: "PLUGIN_CPU_LIMIT", capMs: 200, killedHost: false });
       assert.ok(Number(end["observedMs"]) >= 200, "the observed time explains the end");
-      assert.ok([200, 503].includes(status));
+      // On a machine that hardly lets it run its deadline may come first.
+      assert.ok([200, 503, 504].includes(status), String(status));
     });
   }
 

@@ -37,7 +37,10 @@ describe("memory beyond the limit", () => {
 
   for (const name of hoarders) {
     test(`ends ${name} with PLUGIN_MEMORY_LIMIT`, async (t) => {
-      const { end } = await arena.strike(t, name);
+      let { end } = await arena.strike(t, name);
+      // V8 sometimes crashes over such a program before anybody measures it. That ends it, too, and says nothing of its memory.
+      for (let tries = 1; end["signal"] === "SIGSEGV" && tries < 4; tries += 1)
+        ({ end } = await arena.strike(t, name));
       const capBytes = 64 * 1024 ** 2;
       assert.partialDeepStrictEqual(end, { code: "PLUGIN_MEMORY_LIMIT", capBytes });
       assert.ok(Number(end["observedBytes"]) >= capBytes, "the observed size explains the end");
