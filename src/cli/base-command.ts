@@ -1,6 +1,7 @@
 // What every command has: `--json`, one way to show errors, and the project it stands in.
 import { Command } from "@oclif/core/command";
 import { asXcoreError } from "../core/base/error.ts";
+import { systemFault } from "../core/base/system-fault.ts";
 import { findWorkspace, stateFolderOf } from "../core/base/workspace.ts";
 import type { Config } from "../core/index.ts";
 import { connectControl, type ControlClient } from "./control-client.ts";
@@ -54,7 +55,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected override async catch(thrown: Error): Promise<void> {
-    const error = asXcoreError(usageError(thrown, this.ctor) ?? thrown);
+    const error = asXcoreError(usageError(thrown, this.ctor) ?? systemFault(thrown) ?? thrown);
     process.exitCode = error.exit;
     if (this.jsonEnabled()) this.logJson(this.toErrorJson(error));
     else process.stderr.write(renderError(error));

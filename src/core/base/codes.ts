@@ -89,6 +89,7 @@ export const codes = {
   SOURCE_UNREACHABLE: entry(502, 69, "The source can't be reached"),
   LOCK_INVALID: entry(500, 78, "xcore.lock is not valid"),
   LOCK_MISMATCH: entry(422, 65, "Installed files differ from xcore.lock"),
+  PATH_DENIED: entry(500, 77, "A file or folder may not be used"),
   DISK_FULL: entry(507, 74, "There is no room left on the disk"),
   HISTORY_REWRITTEN: entry(409, 65, "The source's history was rewritten"),
   PLUGIN_OLDER: entry(409, 65, "That revision is older"),

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../base/error.ts";
+import { systemFault } from "../base/system-fault.ts";
 
 export interface PlaceOptions {
   /** Absolute. It may exist when there is nothing in it but what `ignored` names. */
@@ -83,6 +84,8 @@ async function removeEmpty(innermost: string, outermost: string): Promise<void> 
 }
 
 function cannotCreate(target: string, cause: unknown): XcoreError {
+  const refused = systemFault(cause);
+  if (refused !== undefined) return refused;
   const notFolder = systemCode(cause) === "ENOTDIR" || systemCode(cause) === "EEXIST";
   return new XcoreError(
     "FOLDER_NOT_EMPTY",
