@@ -2,33 +2,19 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { array, asyncProperty, assert as holds, constantFrom, nat, oneof, tuple } from "fast-check";
 import { XcoreError } from "../../../src/core/base/error.ts";
-import { RemoteSandbox } from "../../../src/core/sandbox/remote-sandbox.ts";
 import type { PluginResponse } from "../../../src/core/sandbox/sandbox.ts";
 import type { SocketPeer, SocketPiece } from "../../../src/core/sandbox/socket-channel.ts";
 import { chunkCost, maxChunkLength, streamWindow } from "../../../src/wire/protocol.ts";
-import { encodeBatch } from "../../../src/wire/records.ts";
 import { until } from "../../support/services.ts";
 import { undisturbed } from "../../support/steady.ts";
-import { ending, rawOptions, type RawPlugin } from "./raw.ts";
+import type { RawPlugin } from "./raw.ts";
+import { remote, request } from "./remote.ts";
 
-const request = { method: "GET", url: "http://x/a", headers: [], body: "", encoding: "utf8" } as const;
-
-/** A sandbox whose guest is the test: what is sent to it is kept, what it says is `say`. */
-function remote(options: RawPlugin = {}) {
-  const { onEnd, ended } = ending();
-  const sent: string[] = [];
-  const sandbox = new RemoteSandbox(rawOptions("", { onEnd, ...options }), {
-    hostPid: 1,
-    queued: () => 0,
-    send: (text) => sent.push(text),
-    suspect: () => undefined,
-    inspect: () => undefined,
-    leave: () => undefined,
-  });
-  const say = (...records: string[]): void => sandbox.receive(encodeBatch(records));
-  say(`V0\n${JSON.stringify({ routes: [], fetch: true, actions: {}, jobs: {}, events: [] })}`);
-  const dial = (): Promise<PluginResponse> => sandbox.request(request, { timeoutMs: 60_000, upgrade: true });
-  return { sandbox, sent, say, dial, ended };
+function dialling(options: RawPlugin = {}) {
+  const made = remote(options);
+  const dial = (): Promise<PluginResponse> =>
+    made.sandbox.request(request, { timeoutMs: 60_000, upgrade: true });
+  return { ...made, dial };
 }
 
 /** The client's end, which keeps what it is told. */
@@ -63,7 +49,7 @@ class Peer implements SocketPeer {
 }
 
 async function connected(options: RawPlugin = {}) {
-  const made = remote(options);
+  const made = dialling(options);
   const answer = made.dial();
   made.say("U1 3\na\nb");
   const { socket, headers } = await answer;
@@ -76,7 +62,7 @@ async function connected(options: RawPlugin = {}) {
 
 suite("a socket", () => {
   test("hands on what the guest says, also what it said before the handshake, and gives credit for what has left", async () => {
-    const { say, dial, sent } = remote();
+    const { say, dial, sent } = dialling();
     const answer = dial();
     say("U1 0\n", "M1 utf8 1\nhello", `M1 latin1 0\n${"x".repeat(20_000)}`, "M1 latin1 1\n");
     const peer = new Peer();
@@ -180,7 +166,7 @@ suite("a socket", () => {
   });
 
   test("that begins while its revision goes is closed at once", async () => {
-    const { sandbox, say, dial } = remote();
+    const { sandbox, say, dial } = dialling();
     const answer = dial();
     sandbox.endStreams("stop");
     sandbox.endStreams("reload");
@@ -194,7 +180,7 @@ suite("a socket", () => {
   });
 
   test("for a request that asks for none fails that call only", async () => {
-    const { sandbox, say } = remote();
+    const { sandbox, say } = dialling();
     const answer = sandbox.request(request, { timeoutMs: 60_000 });
     say("U1 0\n", "M1 utf8 1\nlate");
     await assert.rejects(answer, { code: "PLUGIN_BAD_RESPONSE" });
@@ -231,7 +217,7 @@ const breaches: Record<string, string[]> = {
 suite("the guest breaks the protocol by", () => {
   for (const [name, records] of Object.entries(breaches)) {
     test(name, async () => {
-      const { sandbox, say, dial, ended } = remote();
+      const { sandbox, say, dial, ended } = dialling();
       const settled = Promise.allSettled([
         dial().then(({ socket }) => socket?.connect(new Peer())),
         sandbox.call("action", "x", null, { timeoutMs: 60_000 }),
@@ -265,7 +251,7 @@ test("whatever order records of sockets come in, windows hold, closes are final,
   );
   await holds(
     asyncProperty(array(step, { maxLength: 14 }), async (steps) => {
-      const { sandbox, say, dial, sent } = remote();
+      const { sandbox, say, dial, sent } = dialling();
       const open: { peer: Peer; socket: NonNullable<PluginResponse["socket"]> }[] = [];
       const answers: Promise<unknown>[] = [];
       const call = (): void => {

@@ -3,33 +3,12 @@ import { suite, test } from "node:test";
 import { array, assert as holds, asyncProperty, constantFrom, nat, oneof, record, tuple } from "fast-check";
 import { CancelOnce } from "../../../src/core/base/cancel.ts";
 import { XcoreError } from "../../../src/core/base/error.ts";
-import { RemoteSandbox } from "../../../src/core/sandbox/remote-sandbox.ts";
 import type { BodySource, BodyTarget } from "../../../src/core/sandbox/request-feed.ts";
 import type { PluginResponse } from "../../../src/core/sandbox/sandbox.ts";
 import { chunkCost, maxChunkLength, streamWindow } from "../../../src/wire/protocol.ts";
-import { encodeBatch } from "../../../src/wire/records.ts";
 import { until } from "../../support/services.ts";
 import { undisturbed } from "../../support/steady.ts";
-import { ending, rawOptions } from "./raw.ts";
-
-const request = { method: "GET", url: "http://x/a", headers: [], body: "", encoding: "utf8" } as const;
-
-/** A sandbox whose guest is the test: what is sent to it is kept, what it says is `say`. */
-function remote(limits: Partial<Parameters<typeof rawOptions>[1]> = {}) {
-  const { onEnd, ended } = ending();
-  const sent: string[] = [];
-  const sandbox = new RemoteSandbox(rawOptions("", { onEnd, ...limits }), {
-    hostPid: 1,
-    queued: () => 0,
-    send: (text) => sent.push(text),
-    suspect: () => undefined,
-    inspect: () => undefined,
-    leave: () => undefined,
-  });
-  const say = (...records: string[]): void => sandbox.receive(encodeBatch(records));
-  say(`V0\n${JSON.stringify({ routes: [], fetch: true, actions: {}, jobs: {}, events: [] })}`);
-  return { sandbox, sent, say, ended };
-}
+import { remote, request } from "./remote.ts";
 
 /** A body that the test gives piece by piece. */
 class Given implements BodySource {

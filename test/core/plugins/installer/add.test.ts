@@ -249,12 +249,7 @@ describe("plugin add", () => {
 
   test("a second plugin of the same name is refused, with what to do", async () => {
     await using project = await makeProject();
-    write(
-      project.folder,
-      Object.fromEntries(
-        Object.entries(pluginFiles("own")).map(([path, text]) => [`plugins/own/${path}`, text]),
-      ),
-    );
+    write(join(project.folder, "plugins/own"), pluginFiles("own"));
     write(project.place("one"), pluginFiles("notes"));
     write(project.place("two"), pluginFiles("notes", "", "2.0.0"));
     write(project.place("three"), pluginFiles("own"));

@@ -19,16 +19,7 @@ import { removePlugin, type RemoveOptions } from "../../../../src/core/plugins/i
 import { syncPlugins } from "../../../../src/core/plugins/installer/sync.ts";
 import { verifiedEntry, verifyInstalled } from "../../../../src/core/plugins/installer/verify.ts";
 import { lockPath, readLock, storeFolder } from "../../../../src/core/plugins/lock.ts";
-import {
-  commit,
-  git,
-  makeProject,
-  makeRepository,
-  pluginFiles,
-  write,
-  type Files,
-  type Project,
-} from "./workspace.ts";
+import { commit, git, makeProject, makeRepository, pluginFiles, write, type Project } from "./workspace.ts";
 
 const trial = async (): Promise<void> => undefined;
 
@@ -139,8 +130,7 @@ describe("plugin rm", () => {
 
   test("of the project's own plugin is refused: it is your code", async () => {
     await using project = await makeProject();
-    const files = Object.entries(pluginFiles("own")).map(([path, text]) => [`plugins/own/${path}`, text]);
-    write(project.folder, Object.fromEntries(files) as Files);
+    write(join(project.folder, "plugins/own"), pluginFiles("own"));
     await assert.rejects(remove(project, { name: "own" }), {
       code: "FORBIDDEN",
       hint: /Delete the folder yourself/,

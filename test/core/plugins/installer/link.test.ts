@@ -1,6 +1,7 @@
 // Linked plugins: used where they are worked on, said to be so everywhere, and not loaded in production unless the lock says it.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { readConfig } from "../../../../src/core/config/read.ts";
 import { openCore } from "../../../../src/core/core.ts";
@@ -100,8 +101,7 @@ describe("a linked plugin", () => {
     mkdirSync(project.place("empty"));
     await assert.rejects(link(project, { folder: "../empty" }), { code: "MANIFEST_INVALID" });
     write(project.place("notes"), pluginFiles("notes"));
-    const own = Object.entries(pluginFiles("notes")).map(([path, text]) => [`plugins/notes/${path}`, text]);
-    write(project.folder, Object.fromEntries(own) as Record<string, string>);
+    write(join(project.folder, "plugins/notes"), pluginFiles("notes"));
     await assert.rejects(link(project), { code: "PLUGIN_EXISTS", message: /plugins\/notes/ });
     assert.equal((await readLock(project.folder)).links, undefined);
   });

@@ -1,6 +1,7 @@
 // The way back from an update, with the data considered.
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { syncPlugins } from "../../../../src/core/plugins/installer/sync.ts";
 import { storeFolder } from "../../../../src/core/plugins/lock.ts";
@@ -87,15 +88,7 @@ describe("a rollback", () => {
   test("that breaks those that need the newer one is refused with their names", async () => {
     const { project, applied } = await updatedProject();
     await using _ = project;
-    write(
-      project.folder,
-      Object.fromEntries(
-        Object.entries(pluginFiles("reader", "dependencies: { notes: ^1.1.0 }\n")).map(([path, text]) => [
-          `plugins/reader/${path}`,
-          text,
-        ]),
-      ),
-    );
+    write(join(project.folder, "plugins/reader"), pluginFiles("reader", "dependencies: { notes: ^1.1.0 }\n"));
     await assert.rejects(rollback(project, { openSchemas: schemas(applied), undoMigrations: true }), {
       code: "PLUGIN_DEPENDENCY",
       message: /'reader' \(it needs \^1\.1\.0\)/,

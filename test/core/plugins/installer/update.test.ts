@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { readMigrations } from "../../../../src/core/plugin-schemas.ts";
 import { addPlugin } from "../../../../src/core/plugins/installer/add.ts";
@@ -268,12 +269,8 @@ describe("updates", () => {
     const { folder, url } = repository(pluginFiles("notes"));
     await install(project, url);
     write(
-      project.folder,
-      Object.fromEntries(
-        Object.entries(
-          pluginFiles("reader", "dependencies: { notes: ^1.0.0 }\npermissions: { call: [notes.count] }\n"),
-        ).map(([path, text]) => [`plugins/reader/${path}`, text]),
-      ),
+      join(project.folder, "plugins/reader"),
+      pluginFiles("reader", "dependencies: { notes: ^1.0.0 }\npermissions: { call: [notes.count] }\n"),
     );
     commit(folder, pluginFiles("notes", "", "1.5.0"));
     const action = { description: "" };
