@@ -84,11 +84,9 @@ async function removeEmpty(innermost: string, outermost: string): Promise<void> 
 }
 
 function cannotCreate(target: string, cause: unknown): XcoreError {
-  const refused = systemFault(cause);
-  if (refused !== undefined) return refused;
   const notFolder = systemCode(cause) === "ENOTDIR" || systemCode(cause) === "EEXIST";
   return new XcoreError(
-    "FOLDER_NOT_EMPTY",
+    systemFault(cause)?.code ?? "FOLDER_NOT_EMPTY",
     notFolder
       ? `${target} can't be a folder: a file is in the way`
       : `${target} can't be made: ${messageOf(cause)}`,

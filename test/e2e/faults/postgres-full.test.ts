@@ -27,7 +27,10 @@ describe("a Postgres with nothing left", () => {
   });
 
   test("without room: writes fail with a clear error, reads work, and then all is as before", async (t) => {
-    if (process.getuid?.() !== 0) return t.skip("needs root, for a small disk of its own");
+    if (process.getuid?.() !== 0)
+      return t.skip(
+        "needs root, to mount a small disk: sudo -E env PATH=$PATH node --no-node-snapshot --test test/e2e/faults/postgres-full.test.ts",
+      );
     await using disk = await smallDisk(200);
     await using place = await openFaultedServer({ postgres: { parent: disk.folder } });
     const hog = join(disk.folder, "hog");
