@@ -67,7 +67,9 @@ export async function testDatabase(): Promise<TestDatabase> {
 /** PGlite in this process, in a temporary folder. */
 export async function testPglite(): Promise<TestDatabase> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "xcore-db-")));
-  const service = (await openProvider(pglite, { name: "database", folder })) as DatabaseService;
+  // It computes in this very thread, which a busy machine makes slow.
+  const options = { statementTimeout: "60s" };
+  const service = (await openProvider(pglite, { name: "database", folder, options })) as DatabaseService;
   return {
     service,
     async [Symbol.asyncDispose]() {
