@@ -86,5 +86,13 @@ export type { Migration, MigrationTarget, PlannedMigration } from "./migrations/
 export type { Config } from "./config/config.ts";
 export type { Manifest } from "./plugins/manifest.ts";
 export type { OperationName, Operations, PluginInfo, SyncResult } from "./admin/operations.ts";
-export type { PluginState, PluginStatus, ServiceStatus, StatusReport } from "./status.ts";
-export type { Facade, HostCallContext, Provider, Service, ServiceMethod } from "./services/service.ts";
+export type { PluginState } from "./plugins/transitions.ts";
+export type { PluginStatus, StatusReport } from "./status.ts";
+export type {
+  Facade,
+  HostCallContext,
+  Provider,
+  Service,
+  ServiceMethod,
+  ServiceStatus,
+} from "./services/service.ts";

@@ -1,14 +1,6 @@
 // The report behind `xcore status` and GET /_xcore/status. Versioned: fields are added, never changed.
-import type { Health } from "./services/service.ts";
-
-export type PluginState =
-  | "installed"
-  | "loading"
-  | "ready"
-  | "draining"
-  | "stopped"
-  | "failed"
-  | "quarantined";
+import type { PluginState } from "./plugins/transitions.ts";
+import type { ServiceStatus } from "./services/service.ts";
 
 export interface PluginStatus {
   name: string;
@@ -42,11 +34,6 @@ export interface PluginStatus {
   uptimeMs: number;
   /** Of several the first. */
   hostPid: number | null;
-}
-
-export interface ServiceStatus extends Health {
-  name: string;
-  driver: string;
 }
 
 export interface StatusReport {

@@ -1,7 +1,7 @@
 // The status report as people read it, within 80 columns.
 import { styleText } from "node:util";
 import { formatDuration, formatSize } from "../../core/base/units.ts";
-import type { PluginStatus, ServiceStatus, StatusReport } from "../../core/status.ts";
+import type { PluginStatus, StatusReport } from "../../core/status.ts";
 import { oneLine, outputWidth, tableLines, truncate } from "./table.ts";
 
 export interface OutputStream extends NodeJS.WritableStream {
@@ -54,7 +54,7 @@ function coreLines({ core, healthy }: StatusReport, width: number, style: Painte
   ];
 }
 
-function serviceLines(services: readonly ServiceStatus[], width: number, style: Painter): string[] {
+function serviceLines(services: StatusReport["services"], width: number, style: Painter): string[] {
   return tableLines(
     [
       { title: "SERVICE", shrinkTo: 10 },

@@ -6,9 +6,10 @@ import type { Limits } from "../base/limits.ts";
 import type { Permissions } from "../config/config.ts";
 import type { JobDetail, JobSchedule, JobState, JobSummary } from "../services/jobs/jobs.ts";
 import type { CircuitStatus } from "../plugins/circuits.ts";
+import type { ServiceStatus } from "../services/service.ts";
 import type { TenantStatus } from "../services/tenants/tenant.ts";
 import type { InspectorAddress } from "../http/inspector-endpoint.ts";
-import type { PluginStatus, ServiceStatus, StatusReport } from "../status.ts";
+import type { PluginStatus, StatusReport } from "../status.ts";
 
 export interface PluginInfo extends PluginStatus {
   description: string;

@@ -5,8 +5,9 @@ import { packageVersion } from "../base/package-root.ts";
 import type { Config } from "../config/config.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import type { JobCounts } from "../services/jobs/jobs.ts";
+import type { ServiceStatus } from "../services/service.ts";
 import type { Tenants } from "../services/tenants/tenants.ts";
-import type { ServiceStatus, StatusReport } from "../status.ts";
+import type { StatusReport } from "../status.ts";
 import { pluginStatus } from "./plugin-report.ts";
 
 export interface ReportSources {

@@ -6,10 +6,10 @@ import { XcoreError } from "../base/error.ts";
 import type { RateLimiter } from "../base/rate-limiter.ts";
 import { wasNotBegun } from "../sandbox/end-reasons.ts";
 import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
-import type { PluginState } from "../status.ts";
 import { assertOffered, type ActionOptions } from "./action-calls.ts";
 import { notReady } from "./not-ready.ts";
 import type { Revision } from "./revision.ts";
+import type { PluginState } from "./transitions.ts";
 
 /** What stands behind a plugin's name at the moment. */
 export interface Standing {

@@ -1,6 +1,6 @@
 // What is said of a plugin that can't answer now.
 import { XcoreError } from "../base/error.ts";
-import type { PluginState } from "../status.ts";
+import type { PluginState } from "./transitions.ts";
 
 export function notReady(name: string, state: PluginState, reason: XcoreError | undefined): XcoreError {
   const because = reason === undefined ? "" : `: ${reason.message}`;

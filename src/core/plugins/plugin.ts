@@ -7,7 +7,6 @@ import { SerialQueue } from "../base/queue.ts";
 import { RateLimiter } from "../base/rate-limiter.ts";
 import type { Slots } from "../base/slots.ts";
 import type { PluginResponse, RequestOptions } from "../sandbox/sandbox.ts";
-import type { PluginState } from "../status.ts";
 import type { ActionOptions } from "./action-calls.ts";
 import { answerRequest, runAction } from "./answering.ts";
 import type { Build } from "./build.ts";
@@ -18,7 +17,7 @@ import { openDespiteStarvation, Restarts } from "./restarts.ts";
 import { Retiring } from "./retiring.ts";
 import { Revision, type RevisionSources } from "./revision.ts";
 import type { AfterLoss } from "./sandbox-group.ts";
-import { transition } from "./transitions.ts";
+import { transition, type PluginState } from "./transitions.ts";
 
 export interface PluginSources extends RevisionSources {
   /** Loads at the same time, of all plugins: more would all be late. */

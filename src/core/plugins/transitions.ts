@@ -1,5 +1,12 @@
 // The states of a plugin and the only ways between them.
-import type { PluginState } from "../status.ts";
+export type PluginState =
+  | "installed"
+  | "loading"
+  | "ready"
+  | "draining"
+  | "stopped"
+  | "failed"
+  | "quarantined";
 
 const transitions: Readonly<Record<PluginState, readonly PluginState[]>> = {
   installed: ["loading", "failed"],

@@ -3,13 +3,12 @@ import { withDeadline } from "../base/deadline.ts";
 import { asXcoreError, messageOf, XcoreError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
-import type { ServiceStatus } from "../status.ts";
 import type { DatabaseService } from "./database/database.ts";
 import type { EventsService } from "./events/events.ts";
 import type { JobsService } from "./jobs/jobs.ts";
 import { assertService, assertTenants } from "./own.ts";
 import { planServices, type ServicePlan } from "./plan.ts";
-import type { Service } from "./service.ts";
+import type { Service, ServiceStatus } from "./service.ts";
 
 export interface ServiceRegistry extends AsyncDisposable {
   /** In the order of integration.yaml. */

@@ -15,6 +15,12 @@ export interface Health {
   detail: string;
 }
 
+/** One service in the status report. */
+export interface ServiceStatus extends Health {
+  name: string;
+  driver: string;
+}
+
 /** Who a facade is for. Established by the core, never by what a guest says. */
 export interface PluginIdentity {
   readonly name: string;
