@@ -44,8 +44,11 @@ export function consentText(request: ConsentRequest): string {
     `${bold(`${clean(name)} ${clean(version)}`)}${description === "" ? "" : `: ${clean(description)}`}`,
     `from ${clean(origin)}, ${clean(request.signature)}`,
   ];
-  if (asks.length === 0) lines.push("It asks for nothing: it answers requests and can reach nothing else.");
-  else if (before === undefined) lines.push("It wants to", ...list(asks));
+  if (request.trusted) lines.push(inTheServer);
+  else if (asks.length === 0)
+    lines.push("It asks for nothing: it answers requests and can reach nothing else.");
+  if (asks.length === 0) return `${lines.join("\n")}\n`;
+  if (before === undefined) lines.push("It wants to", ...list(asks));
   else
     lines.push(
       "It also wants to",
@@ -54,6 +57,9 @@ export function consentText(request: ConsentRequest): string {
     );
   return `${lines.join("\n")}\n`;
 }
+
+const inTheServer =
+  "It runs in the server's own process and can do whatever the server can: integration.yaml names a digest to trust.";
 
 const list = (asks: readonly Ask[]): string[] => asks.map((one) => `  - ${clean(one.words)}`);
 

@@ -84,9 +84,11 @@ export function pluginListLines(plugins: readonly ListedPlugin[], stream: Stream
 }
 
 /** One permission a line. */
-function mayFacts({ asks }: InventoryDetail): [string, string][] {
-  if (asks.length === 0) return [["may", "answer requests, and nothing else"]];
-  return asks.map(({ words }, at) => [at === 0 ? "may" : "", words]);
+function mayFacts({ asks, trusted }: InventoryDetail): [string, string][] {
+  const words = asks.map((one) => one.words);
+  if (trusted) words.unshift("do what the server can: it runs in its process");
+  if (words.length === 0) return [["may", "answer requests, and nothing else"]];
+  return words.map((line, at) => [at === 0 ? "may" : "", line]);
 }
 
 export function pluginInfoLines(entry: InventoryDetail, info: PluginInfo | undefined): string[] {

@@ -18,7 +18,7 @@ export function checkTrust(plugin: string, trusted: string, code: string): void 
     "PLUGIN_UNTRUSTED",
     `plugin '${plugin}' is trusted as ${trusted}, but its code is ${digest}: it does not run in the core`,
     {
-      hint: `Look at what changed. Then put the digest that xcore plugin info ${plugin} prints under plugins.${plugin}.trust in integration.yaml, or remove trust to run it in a sandbox.`,
+      hint: `Look at what changed. Then put the digest of its code (xcore plugin info ${plugin} prints it, too) under plugins.${plugin}.trust in integration.yaml, or remove trust to run it in a sandbox.`,
       details: { trusted, digest },
     },
   );

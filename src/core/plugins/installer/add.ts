@@ -61,7 +61,7 @@ export async function addPlugin(options: AddOptions): Promise<Installed> {
         await checkPlace(manifest, config, before);
         const limits = effectiveLimits(manifest, config);
         await askConsent(
-          consentRequest(manifest, from, signerWords(signature?.publicKey, config.policy.signatures)),
+          consentRequest(manifest, from, { config, signer: signature?.publicKey }),
           options.consent,
         );
         effectivePermissions(manifest, manifest.permissions, config);
@@ -119,14 +119,20 @@ async function checkPlace(manifest: Manifest, config: Config, lock: Lock): Promi
   checkNeeds(manifest, known);
 }
 
-export function consentRequest(manifest: Manifest, source: LockedSource, signature: string): ConsentRequest {
+/** `signer`: the public key it is signed with. */
+export function consentRequest(
+  manifest: Manifest,
+  source: LockedSource,
+  { config, signer }: { config: Config; signer: string | undefined },
+): ConsentRequest {
   const asks = asksOf(manifest.permissions);
   return {
     name: manifest.name,
     version: manifest.version,
     description: manifest.description,
     origin: originOf(source),
-    signature,
+    signature: signerWords(signer, config.policy.signatures),
+    trusted: config.plugins[manifest.name]?.trust !== undefined,
     permissions: manifest.permissions,
     asks,
     allow: allowText(asks),

@@ -4,7 +4,6 @@ import type { Config } from "../../config/config.ts";
 import { permissionLines, unapproved } from "../approval.ts";
 import { readLock, storeFolder, writeLock } from "../lock.ts";
 import { readManifest } from "../read-manifest.ts";
-import { signerWords } from "../signatures/check.ts";
 import { consentRequest } from "./add.ts";
 import { asksOf, type Ask, type Consent } from "./consent.ts";
 import { knownPlugins, withWorkroom, type InstallerOptions } from "./context.ts";
@@ -35,7 +34,7 @@ export async function approvePlugin(options: ApproveOptions): Promise<Approved> 
       return { name, asks, changed: false, told: false };
     const widens = unapproved(manifest.permissions, entry.approved).length > 0;
     const request = {
-      ...consentRequest(manifest, entry.source, signerWords(entry.signer, config.policy.signatures)),
+      ...consentRequest(manifest, entry.source, { config, signer: entry.signer }),
       before: asksOf(entry.approved),
     };
     if (widens && !(await options.consent(request))) {

@@ -21,6 +21,8 @@ export interface ConsentRequest {
   readonly origin: string;
   /** Who signed it, in words: "not signed", "signed by our-team (SHA256:…)". */
   readonly signature: string;
+  /** integration.yaml names a digest for it: it would run in the server's own process. */
+  readonly trusted: boolean;
   readonly permissions: Permissions;
   /** The same in words, worst first; empty when it asks for nothing. */
   readonly asks: readonly Ask[];

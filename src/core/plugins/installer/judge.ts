@@ -8,7 +8,6 @@ import type { CatalogEntry } from "../catalog.ts";
 import type { LockEntry } from "../lock.ts";
 import { checkedOptions } from "../options.ts";
 import { checkCompatible } from "../read-manifest.ts";
-import { signerWords } from "../signatures/check.ts";
 import { checkNeeds, consentRequest } from "./add.ts";
 import { asksOf, type Consent } from "./consent.ts";
 import type { Breakage } from "./differences.ts";
@@ -38,8 +37,10 @@ export async function judge(found: Findings, { signature }: StagedPlugin, judged
   checkNeeds(manifest, known);
   refuseBroken(manifest.name, found.ranges, { ...options, done: "updated" });
   if (found.permissions.widened.length > 0) {
-    const signer = signerWords(signature?.publicKey, config.policy.signatures);
-    const request = { ...consentRequest(manifest, source, signer), before: asksOf(entry.approved) };
+    const request = {
+      ...consentRequest(manifest, source, { config, signer: signature?.publicKey }),
+      before: asksOf(entry.approved),
+    };
     if (!(await options.consent(request))) {
       throw new XcoreError(
         "CONSENT_REFUSED",

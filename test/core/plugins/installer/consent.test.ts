@@ -35,6 +35,7 @@ function request(permissions: Permissions): ConsentRequest {
     asks,
     allow,
     signature: "not signed",
+    trusted: false,
     before: undefined,
   };
 }
