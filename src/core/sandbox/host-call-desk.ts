@@ -28,6 +28,7 @@ export class HostCallDesk {
   readonly #open = new Map<number, OpenHostCall>();
   /** What host calls have left open, by the call on whose behalf they were made. */
   readonly #left = new Map<number, Set<() => void>>();
+  #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: HostCallDeskOptions) {
     this.#options = options;
@@ -36,12 +37,13 @@ export class HostCallDesk {
   /** False when the guest uses an id that is still in use: a breach of protocol. */
   take(record: HostCallRecord): boolean {
     if (this.#open.has(record.id)) return false;
-    void this.#handle(record);
+    this.#handle(record);
     return true;
   }
 
   cancel(id: number): void {
-    this.#open.get(id)?.abort("the guest cancelled it");
+    const open = this.#open.get(id);
+    if (open !== undefined) this.#abort(open, "the guest cancelled it");
   }
 
   /** The call on whose behalf they were made is over: what they left open ends. */
@@ -57,14 +59,15 @@ export class HostCallDesk {
     this.over(call);
     for (const open of this.#open.values()) {
       if (open.call !== call) continue;
-      if (overdue) open.abort("the time of its caller is over", "PLUGIN_TIMEOUT");
-      else open.abort("the caller no longer waits");
+      if (overdue) this.#abort(open, "the time of its caller is over", "PLUGIN_TIMEOUT");
+      else this.#abort(open, "the caller no longer waits");
     }
   }
 
   abandonAll(): void {
-    for (const open of this.#open.values()) open.abort("the sandbox ended");
+    for (const open of this.#open.values()) open.abort(aborted(open, "the sandbox ended"));
     this.#open.clear();
+    clearTimeout(this.#sweeper);
     for (const call of this.#left.keys()) this.over(call);
   }
 
@@ -81,7 +84,7 @@ export class HostCallDesk {
     };
   }
 
-  async #handle(record: HostCallRecord): Promise<void> {
+  #handle(record: HostCallRecord): void {
     if (this.#open.size >= maxHostCalls) {
       const error = new XcoreError(
         "QUOTA_EXCEEDED",
@@ -92,31 +95,62 @@ export class HostCallDesk {
       return;
     }
     const caller = this.#options.callerOf(record.call);
-    const due = caller?.deadline;
+    const now = performance.now();
     const timeoutMs =
-      due === undefined ? this.#options.timeoutMs : Math.max(1, Math.round(due - performance.now()));
-    // The caller's own deadline ends it with the caller's reason; this one only when that did not happen.
+      caller === undefined ? this.#options.timeoutMs : Math.max(1, Math.round(caller.deadline - now));
     const open = new OpenHostCall(record, {
       timeoutMs,
-      graceMs: due === undefined ? 0 : callerFirstMs,
+      // The caller's own deadline ends it with the caller's reason; this one only when that did not happen.
+      deadline: now + timeoutMs + (caller === undefined ? 0 : callerFirstMs),
       origin: caller === undefined ? undefined : (caller.origin ?? plainOrigin),
       leave: (end) => this.#leave(record.call, end),
     });
     this.#open.set(record.id, open);
+    this.#sweeper ??= setTimeout(() => this.#sweep(), sweepMs);
     try {
       open.args = parseArgs(record);
-      const json =
-        JSON.stringify(await Promise.race([this.#options.onHostCall(open), open.overdue])) ?? "null";
-      if (json.length > maxRecordLength - 100) throw tooLarge(record.name, json.length);
-      if (this.#options.queued() + json.length > maxQueuedLength) throw unread(record.name);
-      if (this.#open.delete(record.id)) {
-        this.#options.send(encodeCoreMessage({ kind: "reply", id: record.id, json }));
-      }
+      this.#options.onHostCall(open).then(
+        (value) => this.#answer(open, value),
+        (error: unknown) => this.#refuse(open, error),
+      );
     } catch (error) {
-      if (this.#open.delete(record.id)) this.#fail(record.id, error);
-    } finally {
-      open.settled();
+      this.#refuse(open, error);
     }
+  }
+
+  #answer(open: OpenHostCall, value: Json): void {
+    const { id, name } = open;
+    if (!this.#open.has(id)) return;
+    let json: string;
+    try {
+      json = JSON.stringify(value) ?? "null";
+    } catch (error) {
+      this.#refuse(open, error);
+      return;
+    }
+    this.#open.delete(id);
+    if (json.length > maxRecordLength - 100) this.#fail(id, tooLarge(name, json.length));
+    else if (this.#options.queued() + json.length > maxQueuedLength) this.#fail(id, unread(name));
+    else this.#options.send(encodeCoreMessage({ kind: "reply", id, json }));
+  }
+
+  /** Nothing happens when it has been answered, or was ended before. */
+  #refuse({ id }: OpenHostCall, error: unknown): void {
+    if (this.#open.delete(id)) this.#fail(id, error);
+  }
+
+  #abort(open: OpenHostCall, why: string, code?: AbortCode): void {
+    const reason = aborted(open, why, code);
+    open.abort(reason);
+    this.#refuse(open, reason);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const open of this.#open.values()) {
+      if (open.deadline <= now) this.#abort(open, "its time is over", "PLUGIN_TIMEOUT");
+    }
+    this.#sweeper = this.#open.size === 0 ? undefined : setTimeout(() => this.#sweep(), sweepMs);
   }
 
   // Code and message only: stacks and causes of the core stay in the core.
@@ -131,40 +165,39 @@ export class HostCallDesk {
 }
 
 const callerFirstMs = 50;
+/** Deadlines are looked at this often: a timer for each call would cost more than the call. */
+const sweepMs = 10;
 const plainOrigin: CallOrigin = {};
 
 interface OpenOptions {
   timeoutMs: number;
-  graceMs: number;
+  deadline: number;
   origin: CallOrigin | undefined;
   leave(end: () => void): () => void;
 }
 
 /** The signal is made only for those who ask for it: most host calls are over before anybody could. */
 class OpenHostCall implements HostCall {
+  readonly id: number;
   readonly name: string;
   readonly call: number;
   readonly timeoutMs: number;
+  /** When it must be over, in performance.now() time. */
+  readonly deadline: number;
   readonly origin: CallOrigin | undefined;
-  readonly overdue: Promise<never>;
   readonly over: (end: () => void) => () => void;
   args: unknown;
   #controller: AbortController | undefined;
   #reason: XcoreError | undefined;
-  #refuse: (error: XcoreError) => void;
-  readonly #timer: NodeJS.Timeout;
 
-  constructor({ name, call }: HostCallRecord, { timeoutMs, graceMs, origin, leave }: OpenOptions) {
+  constructor({ id, name, call }: HostCallRecord, { timeoutMs, deadline, origin, leave }: OpenOptions) {
+    this.id = id;
     this.name = name;
     this.call = call;
     this.timeoutMs = timeoutMs;
+    this.deadline = deadline;
     this.origin = origin;
     this.over = leave;
-    const { promise, reject } = Promise.withResolvers<never>();
-    promise.catch(() => undefined);
-    this.overdue = promise;
-    this.#refuse = reject;
-    this.#timer = setTimeout(() => this.abort("its time is over", "PLUGIN_TIMEOUT"), timeoutMs + graceMs);
   }
 
   get signal(): AbortSignal {
@@ -173,16 +206,16 @@ class OpenHostCall implements HostCall {
     return this.#controller.signal;
   }
 
-  abort(why: string, code: "CALL_CANCELLED" | "PLUGIN_TIMEOUT" = "CALL_CANCELLED"): void {
-    clearTimeout(this.#timer);
-    this.#reason ??= new XcoreError(code, `the host call '${this.name}' was ended: ${why}`);
+  abort(reason: XcoreError): void {
+    this.#reason ??= reason;
     this.#controller?.abort(this.#reason);
-    this.#refuse(this.#reason);
   }
+}
 
-  settled(): void {
-    clearTimeout(this.#timer);
-  }
+type AbortCode = "CALL_CANCELLED" | "PLUGIN_TIMEOUT";
+
+function aborted({ name }: OpenHostCall, why: string, code: AbortCode = "CALL_CANCELLED"): XcoreError {
+  return new XcoreError(code, `the host call '${name}' was ended: ${why}`);
 }
 
 function parseArgs(record: HostCallRecord): unknown {
