@@ -120,7 +120,7 @@ export class HostCallDesk {
 
   #answer(open: OpenHostCall, value: Json): void {
     const { id, name } = open;
-    if (!this.#open.has(id)) return;
+    if (this.#open.get(id) !== open) return;
     let json: string;
     try {
       json = JSON.stringify(value) ?? "null";
@@ -134,9 +134,11 @@ export class HostCallDesk {
     else this.#options.send(encodeCoreMessage({ kind: "reply", id, json }));
   }
 
-  /** Nothing happens when it has been answered, or was ended before. */
-  #refuse({ id }: OpenHostCall, error: unknown): void {
-    if (this.#open.delete(id)) this.#fail(id, error);
+  /** Nothing happens when it has been answered, or was ended before: its id may be another call's by now. */
+  #refuse(open: OpenHostCall, error: unknown): void {
+    if (this.#open.get(open.id) !== open) return;
+    this.#open.delete(open.id);
+    this.#fail(open.id, error);
   }
 
   #abort(open: OpenHostCall, why: string, code?: AbortCode): void {

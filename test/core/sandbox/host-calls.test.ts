@@ -113,6 +113,32 @@ test("the signal of a host call fires when the guest cancels it or the sandbox i
   assert.equal(signals[1]?.aborted, true);
 });
 
+test("an id that is used anew after a cancellation is not answered by the call that had it before", async () => {
+  const answers: ((value: string) => void)[] = [];
+  const sandbox = await pool.open(
+    rawOptions(
+      `onRecord(r, say) {
+        if (r[0] === "C") { this.id = idOf(r); say("H7 " + this.id + " old\\nnull"); say("X7\\n"); }
+        else if (r[0] === "F") say("H7 " + this.id + " new\\nnull");
+        else say("V" + this.id + "\\n" + JSON.stringify(r));
+      }`,
+      {
+        onHostCall: ({ name }) => {
+          const { promise, resolve } = Promise.withResolvers<string>();
+          answers.push(resolve);
+          if (name === "new") {
+            answers[0]?.("late");
+            setImmediate(resolve, "right");
+          }
+          return promise;
+        },
+      },
+    ),
+  );
+  assert.equal(await sandbox.call("action", "x", null, { timeoutMs: 60_000 }), 'R7\n"right"');
+  await sandbox.close();
+});
+
 test("more host calls at once than allowed are refused with QUOTA_EXCEEDED, and the sandbox lives", async () => {
   const sandbox = await pool.open(
     rawOptions(
