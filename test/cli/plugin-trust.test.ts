@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pluginFiles, write } from "../core/plugins/installer/workspace.ts";
+import { until } from "../support/workspace.ts";
 import { start, xcore, type Ended } from "./support/run.ts";
 
 describe("signed plugins and registries", () => {
@@ -117,10 +118,14 @@ policy: { signatures: { require: all, signers: { our-team: "${publicKey}" } } }
         if (/is ready at/.test(said)) break;
       }
       server.stderr.resume();
-      const [mail] = json(await inShop("list", "--json"))["plugins"] as {
-        state: string;
-        reason: { code: string; message: string };
-      }[];
+      const [mail] = await until(
+        async () =>
+          json(await inShop("list", "--json"))["plugins"] as {
+            state: string;
+            reason: { code: string; message: string };
+          }[],
+        ([one]) => one?.state !== "loading" && one?.state !== "installed",
+      );
       assert.deepEqual([mail?.state, mail?.reason.code], ["failed", "SIGNER_UNKNOWN"]);
       assert.match(mail?.reason.message ?? "", /none of the trusted signers \(them\)/);
     } finally {

@@ -51,11 +51,11 @@ export default definePlugin({
     });
     const config = await readConfig({ workspace: workspace.folder, env: {} });
     const order: string[] = [];
-    // Making a database may take longer than the door has patience; then it is asked again, as it says.
+    // Making a database, or loading, may take longer than a request has patience; then it is asked again.
     const ask = async (name: string): Promise<string> => {
       const answer = await fetch(`http://127.0.0.1:${port}/app/${name}/`);
       const text = await answer.text();
-      if (answer.status === 503 && text.includes("SERVER_STARTING")) return ask(name);
+      if (answer.status === 503 && /SERVER_STARTING|is still loading/.test(text)) return ask(name);
       order.push(name);
       return `${answer.status} ${text}`;
     };

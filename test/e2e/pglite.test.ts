@@ -1,6 +1,12 @@
 // A whole server on PGlite: migrations of a plugin, its queries and transactions, and jobs.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { silentLogger } from "../../src/core/base/log.ts";
+import { readConfig } from "../../src/core/config/read.ts";
+import { dumpDatabase } from "../../src/core/migrations/dump/dump.ts";
+import { restoreDatabase } from "../../src/core/migrations/dump/restore.ts";
+import { openMigrations } from "../../src/core/migrations/session.ts";
 import { openTestCore, pluginFiles, testWorkspace, until } from "../support/workspace.ts";
 
 test("a project whose database is PGlite works, and finds its data again", async () => {
@@ -49,6 +55,18 @@ test("a project whose database is PGlite works, and finds its data again", async
     assert.equal((await server.get("/readyz")).status, 200);
     const { services } = await server.core.status();
     assert.equal(services.find(({ name }) => name === "database")?.driver, "pglite");
+  }
+  {
+    // Without COPY there is no dump: said at once, not found out while everybody waits for the dump's transaction.
+    const config = await readConfig({ workspace: workspace.folder });
+    await using session = await openMigrations(config, silentLogger);
+    const file = join(workspace.folder, "light.sql");
+    const refused = { code: "PART_MISSING", message: /driver pglite does not have/ };
+    await assert.rejects(
+      dumpDatabase({ database: session.database, config, file, plugin: undefined }),
+      refused,
+    );
+    await assert.rejects(restoreDatabase(session, { config, file }), refused);
   }
   await using again = await openTestCore(workspace);
   const kept = (await (await again.get("/app/notes/")).json()) as string[];

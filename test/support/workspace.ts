@@ -74,14 +74,21 @@ export interface TestCore extends AsyncDisposable {
   admin(path: string, init?: RequestInit): Promise<Response>;
 }
 
+/** `early`: plugins that take longer than the server waits for may still be loading. */
 export async function openTestCore(
   workspace: TestWorkspace,
-  options: { watch?: boolean } = {},
+  options: { watch?: boolean; early?: boolean } = {},
 ): Promise<TestCore> {
   const logger = keptLog();
   const config = await readConfig({ workspace: workspace.folder, env: {} });
   if (config.services["database"]?.driver === "embedded") await giveDatabase(config.stateFolder);
   const core = await openCore({ config, logger, watch: options.watch ?? false });
+  // A server is open when its plugins are up, or after three seconds; what takes longer goes on loading.
+  if (options.early !== true)
+    await until(
+      async () => (await core.status()).plugins.map(({ state }) => state),
+      (states) => !states.includes("installed") && !states.includes("loading"),
+    );
   const request = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(`${core.address}${path}`, init).catch((error: unknown) => {
       if (!wasIdle(error)) throw error;
