@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
-import { isPackName } from "../signatures/pack.ts";
+import { isPackName } from "../signatures/pack-name.ts";
 import type { StagedTree } from "./staged-tree.ts";
 
 // Dependencies are installed anew, so that what a developer's folder happens to hold is not what runs.

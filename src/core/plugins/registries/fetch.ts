@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import type { LockedSource } from "../lock.ts";
 import { SourceCache, digestOf } from "../installer/cache.ts";
 import { anotherDigest } from "../installer/npm.ts";
-import { packName } from "../signatures/pack.ts";
+import { packName } from "../signatures/pack-name.ts";
 import { findInRegistries, type ClientOptions } from "./client.ts";
 import { fetchFile } from "./place.ts";
 import { archiveFolder } from "./registry-index.ts";

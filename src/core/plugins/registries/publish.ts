@@ -7,7 +7,7 @@ import { fingerprintOf } from "../../base/public-key.ts";
 import { digestOf } from "../installer/cache.ts";
 import { approvedYaml } from "../lock-yaml.ts";
 import type { SigningKey } from "../signatures/keys.ts";
-import { packName } from "../signatures/pack.ts";
+import { packName } from "../signatures/pack-name.ts";
 import { packPlugin, replace, signPlugin, type PackedPlugin } from "../signatures/sign.ts";
 import {
   archiveFolder,

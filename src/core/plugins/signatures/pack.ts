@@ -11,13 +11,6 @@ const mtime = new Date(499_162_500_000);
 const block = 512;
 const largestStored = 65_535;
 
-/** `notes-1.0.0.tgz` */
-export const packName = (name: string, version: string): string => `${name}-${version}.tgz`;
-
-/** Whether a file at a folder's top looks like what packing left there: it is no part of the plugin, or each pack would hold the last. */
-export const isPackName = (fileName: string): boolean =>
-  /^[a-z][a-z0-9-]*-\d+\.\d+\.\d+[^/]*\.tgz$/.test(fileName);
-
 /** `files` sorted by path. */
 export function packBytes(files: readonly SignedFile[]): Buffer {
   const parts = files.flatMap(({ path, executable, content }) => {

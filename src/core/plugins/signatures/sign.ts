@@ -9,7 +9,8 @@ import { readManifest } from "../read-manifest.ts";
 import type { Manifest } from "../manifest.ts";
 import { openEnvelope, parseEnvelope, seal } from "./dsse.ts";
 import type { SigningKey } from "./keys.ts";
-import { packBytes, packName } from "./pack.ts";
+import { packBytes } from "./pack.ts";
+import { packName } from "./pack-name.ts";
 import { signedFiles, type SignedFile } from "./signed-files.ts";
 import { parseStatement, signatureFile, statementBytes, statementType, type Statement } from "./statement.ts";
 

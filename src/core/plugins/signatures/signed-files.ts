@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
 import { integrityOf, listingLine, listingText } from "../installer/digest.ts";
 import { PathGuard } from "../installer/paths.ts";
-import { isPackName } from "./pack.ts";
+import { isPackName } from "./pack-name.ts";
 import { signatureFile } from "./statement.ts";
 
 const run = promisify(execFile);

@@ -4,7 +4,7 @@ import type { Connection, Submittable } from "pg";
 import type { Row } from "../../../wire/host-calls.ts";
 import { XcoreError } from "../../base/error.ts";
 import { Columns } from "./columns.ts";
-import type { PreparedStatement } from "./prepared-statements.ts";
+import { mayWriteAndReturn, type PreparedStatement } from "./prepared-statements.ts";
 import { encodeStatement } from "./statement-message.ts";
 
 export interface QueryCaps {
@@ -172,11 +172,3 @@ export class CappedQuery implements Submittable {
 }
 
 const noColumns = new Columns([]);
-
-/** Such a statement waits with its Sync, which commits it, until its result is known to be small: one round trip more. */
-export function mayWriteAndReturn(text: string): boolean {
-  return (
-    /\b(insert|update|delete|merge|call|execute)\b/i.test(text) &&
-    /\b(returning|select|call|execute)\b/i.test(text)
-  );
-}

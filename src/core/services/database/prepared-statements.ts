@@ -1,6 +1,5 @@
 // The statements that one session has seen: one that comes again is prepared, so that the server reads and plans it once.
 import { randomBytes } from "node:crypto";
-import { mayWriteAndReturn } from "./capped-query.ts";
 import type { Columns } from "./columns.ts";
 
 export interface PreparedStatement {
@@ -77,3 +76,11 @@ export class PreparedStatements {
 }
 
 const none: readonly string[] = [];
+
+/** Such a statement waits with its Sync, which commits it, until its result is known to be small: one round trip more. */
+export function mayWriteAndReturn(text: string): boolean {
+  return (
+    /\b(insert|update|delete|merge|call|execute)\b/i.test(text) &&
+    /\b(returning|select|call|execute)\b/i.test(text)
+  );
+}
