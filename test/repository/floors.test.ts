@@ -23,6 +23,10 @@ const floors: Record<string, { file: string; may: string[] }> = {
     file: "src/core/admin/x.ts",
     may: ["http", "migrations", "plugins", "services", "config", "base", "wire"],
   },
+  testing: {
+    file: "src/testing/x.ts",
+    may: ["migrations", "plugins", "sandbox", "services", "config", "base", "wire"],
+  },
   root: {
     file: "src/core/core.ts",
     may: [
@@ -100,6 +104,14 @@ describe("the floors", () => {
     const found = await lint({
       "src/core/base/a.ts": 'import { b } from "./b.ts";\nexport const a = () => b;\n',
       "src/core/base/b.ts": 'import { a } from "./a.ts";\nexport const b = () => a;\n',
+    });
+    assert.ok([...found.values()].flat().some((code) => code.includes("no-cycle")));
+  });
+
+  it("have no cycles of types either", async () => {
+    const found = await lint({
+      "src/core/base/a.ts": 'import type { B } from "./b.ts";\nexport interface A {\n  b: B;\n}\n',
+      "src/core/base/b.ts": 'import type { A } from "./a.ts";\nexport interface B {\n  a: A;\n}\n',
     });
     assert.ok([...found.values()].flat().some((code) => code.includes("no-cycle")));
   });
