@@ -63,6 +63,15 @@ describe("the packed package", () => {
     assert.ok(files.includes("dist/oclif.manifest.json"));
   });
 
+  it("leaves `using` to Node: as esbuild rewrites it, one in a loop throws again what an earlier round has caught", async () => {
+    const scripts = files.filter((path) => /^dist\/.*\.js$/.test(path));
+    assert.ok(scripts.length > 10);
+    for (const path of scripts) {
+      const text = await readFile(app("node_modules", "xcore", path), "utf8");
+      assert.ok(!text.includes("__callDispose"), path);
+    }
+  });
+
   it("has a file for each of its exports", async () => {
     const text = await readFile(app("node_modules", "xcore", "package.json"), "utf8");
     const { exports } = JSON.parse(text) as { exports: Record<string, string | Record<string, string>> };

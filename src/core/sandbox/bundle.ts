@@ -98,12 +98,16 @@ function settings(options: BundlerOptions): BuildOptions & typeof outputs {
   };
 }
 
+// Every V8 that runs a plugin has it. Rewritten by esbuild, a `using` inside a loop throws again what an earlier round has caught.
+const nativeUsing = { using: true };
+
 const forIsolates = {
   platform: "neutral" as const,
   // What packages offer to service workers and browsers needs no Node.
   conditions: ["worker", "browser", "module"],
   mainFields: ["browser", "module", "main"],
   define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
+  supported: nativeUsing,
 } satisfies BuildOptions;
 
 const forNode = {
@@ -111,7 +115,7 @@ const forNode = {
   mainFields: ["module", "main"],
   define: { "process.env.NODE_ENV": '"production"' },
   // Then what is imported at run time goes through the `require` that the plugin is given.
-  supported: { "dynamic-import": false },
+  supported: { ...nativeUsing, "dynamic-import": false },
   // No comments: they name files, and a digest is taken of this.
   minifyWhitespace: true,
 } satisfies BuildOptions;

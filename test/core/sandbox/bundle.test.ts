@@ -68,6 +68,30 @@ test("npm packages that run on the web platform are bundled", async () => {
   assert.deepEqual(built.inputs, ["src/index.ts"]);
 });
 
+test("`using` in a loop forgets what an earlier round has caught, in a sandbox and in a trusted plugin", async () => {
+  const folder = await plugin({
+    "src/index.ts": `const open = (round: number) => {
+  if (round === 0) throw new Error("first");
+  return { [Symbol.dispose]() {} };
+};
+const attempt = (): string => {
+  for (let round = 0; ; round += 1) {
+    try {
+      using opened = open(round);
+      return opened === undefined ? "nothing" : "round " + round;
+    } catch (error) {
+      if (round > 0) return "again: " + error.message;
+    }
+  }
+};
+export default attempt();`,
+  });
+  for (const trusted of [false, true]) {
+    const { code } = await bundlePlugin({ ...options(folder), trusted });
+    assert.equal(exportsOf(code)["default"], "round 1");
+  }
+});
+
 test("a second build takes what changed", async () => {
   const folder = await plugin({ "src/index.ts": `export default 1;` });
   const bundler = createBundler(options(folder));
