@@ -31,7 +31,9 @@ export default class DatabaseDump extends BaseCommand {
     const file = resolve(args.file ?? `${flags.plugin ?? config.name}-${stamp}.sql.gz`);
     const report = await dumpDatabase({ database: session.database, config, file, plugin: flags.plugin });
     for (const { target, tables, rows } of report.targets)
-      this.log(`${target}: ${rows} rows of ${tables} ${tables === 1 ? "table" : "tables"}`);
+      this.log(
+        `${target}: ${rows} ${rows === 1 ? "row" : "rows"} of ${tables} ${tables === 1 ? "table" : "tables"}`,
+      );
     this.logToStderr(`Wrote ${file}\nBring it back with: xcore db restore ${args.file ?? file}`);
     return report;
   }

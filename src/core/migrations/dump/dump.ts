@@ -14,7 +14,7 @@ import type { DatabaseService } from "../../services/database/database.ts";
 import { applicationMigrations } from "../application-migrations.ts";
 import { ormTable } from "../table.ts";
 import { endText, headText, rowsEndText, type DumpTarget } from "./format.ts";
-import { plainSession, pluginsWithData, schemasOfTarget } from "./schemas.ts";
+import { assertDumps, plainSession, pluginsWithData, schemasOfTarget } from "./schemas.ts";
 
 export interface DumpOptions {
   database: DatabaseService;
@@ -42,6 +42,7 @@ interface Table {
 /** The file appears when it is whole, readable by its owner only. */
 export async function dumpDatabase(options: DumpOptions): Promise<DumpReport> {
   const { database, file } = options;
+  assertDumps(database);
   const client = new Client({ ...database.connection, application_name: "xcore dump" });
   client.on("error", () => undefined);
   await client.connect();

@@ -6,7 +6,7 @@ import type { MigrationSession } from "../session.ts";
 import type { MigrationTarget } from "../target.ts";
 import { DumpReader, type DumpHead, type DumpTarget } from "./format.ts";
 import { loadRows, type LoadReport } from "./load.ts";
-import { emptySchemas, plainSession, pluginsWithData, schemasOfTarget } from "./schemas.ts";
+import { assertDumps, emptySchemas, plainSession, pluginsWithData, schemasOfTarget } from "./schemas.ts";
 
 export interface RestoreReport extends LoadReport {
   readonly targets: readonly string[];
@@ -29,6 +29,7 @@ export async function restoreDatabase(
   session: MigrationSession,
   { config, file }: { config: Config; file: string },
 ): Promise<RestoreReport> {
+  assertDumps(session.database);
   const { targets } = await inspectDump(file);
   const wanted = await Promise.all(
     targets.map(async (one) => ({ ...one, migrationsOf: await migrationsOf(session, one) })),

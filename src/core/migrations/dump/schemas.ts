@@ -1,5 +1,6 @@
 // Which schemas belong to what: the application's (public and those its entities name), and one of each plugin.
 import { escapeIdentifier, type Client, type PoolClient } from "pg";
+import { XcoreError } from "../../base/error.ts";
 import type { Config } from "../../config/config.ts";
 import type { DatabaseService } from "../../services/database/database.ts";
 import { schemaOf } from "../../services/database/plugin-roles.ts";
@@ -17,6 +18,18 @@ export async function pluginsWithData(database: DatabaseService): Promise<string
     "select name from xcore.plugins order by name",
   );
   return rows.map(({ name }) => name);
+}
+
+/** Throws `PART_MISSING` where the database has no COPY, of which dumps are made: on PGlite. */
+export function assertDumps(database: DatabaseService): void {
+  if (database.single !== true) return;
+  throw new XcoreError(
+    "PART_MISSING",
+    `dumps are made by COPY, which driver ${database.driver} does not have`,
+    {
+      hint: "Stop the server and copy the folder .xcore/database instead; or use driver: embedded, or postgres and its url.",
+    },
+  );
 }
 
 /** Settings under which values are written, and read back, as they are. */
