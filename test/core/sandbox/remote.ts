@@ -22,7 +22,18 @@ export function remote(options: RawPlugin = {}) {
     inspect: () => undefined,
     leave: () => undefined,
   });
-  const say = (...records: string[]): void => sandbox.receive(encodeBatch(records));
+  const say = (...records: string[]): void => unhurried(() => sandbox.receive(encodeBatch(records)));
   say(`V0\n${JSON.stringify({ routes: [], fetch: true, actions: {}, jobs: {}, events: [] })}`);
   return { sandbox, sent, say, ended };
+}
+
+/** Works in no time at all: what a sandbox says is put off when it takes the core long, as it does where the machine stands still. */
+function unhurried(work: () => void): void {
+  const at = performance.now();
+  performance.now = () => at;
+  try {
+    work();
+  } finally {
+    Reflect.deleteProperty(performance, "now");
+  }
 }

@@ -117,7 +117,8 @@ export class NodeBridge implements EventBridge {
   async #beat(waitMs: number): Promise<boolean> {
     const beat = randomUUID();
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), waitMs);
+    // One that has come while this process stood still counts: timers run before what has arrived.
+    const timer = setTimeout(() => setImmediate(resolve, false), waitMs);
     this.#echoes.set(beat, () => resolve(true));
     this.#carrier.say(encodeMessage({ kind: "beat", node: this.#node, beat })).catch(() => resolve(false));
     const reached = await promise;

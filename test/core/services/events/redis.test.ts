@@ -39,6 +39,7 @@ test("servers with another prefix hear nothing", async () => {
   const seen: string[] = [];
   twin.subscribe("twin", ["*"], async () => void seen.push("twin"));
   other.subscribe("other", ["*"], async () => void seen.push("other"));
+  for (const each of [mine, twin, other]) await until(async () => (await each.check(5000)).ok);
   await mine.publish({ source: "x", name: "a.b", payload: null });
   await until(() => seen.length === 1);
   await other.check(60_000);
