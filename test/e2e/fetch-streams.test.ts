@@ -128,7 +128,12 @@ describe("fetch with bodies that stream", () => {
       ...pluginFiles(
         "tight",
         proxy(`http://127.0.0.1:${port}`),
-        permissions.replace("timeout:", "streamSize: 1mb, streamIdle: 1s, timeout:"),
+        permissions.replace("timeout:", "streamSize: 1mb, timeout:"),
+      ),
+      ...pluginFiles(
+        "patient",
+        proxy(`http://127.0.0.1:${port}`),
+        permissions.replace("timeout:", "streamIdle: 1s, timeout:"),
       ),
       "integration.yaml": `name: test
 server: { port: 0, drain: 2s }
@@ -254,8 +259,8 @@ policy: { privateNetworks: [127.0.0.1] }
     assert.equal(((await long.json()) as { code: string }).code, "QUOTA_EXCEEDED");
     const much = await server.get("/app/tight/made/count?pieces=30", { method: "POST" });
     assert.equal(await much.text(), "QUOTA_EXCEEDED");
-    assert.ok(Number(await (await server.get("/app/tight/keep/ticks")).json()) > 0);
-    assert.equal(await (await server.get("/app/tight/kept")).text(), "CALL_CANCELLED");
+    assert.ok(Number(await (await server.get("/app/patient/keep/ticks")).json()) > 0);
+    assert.equal(await (await server.get("/app/patient/kept")).text(), "CALL_CANCELLED");
     await until(
       () => last("/ticks").closed,
       (closed) => closed,
