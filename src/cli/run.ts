@@ -48,6 +48,11 @@ function asUnknownCommand(
 ): XcoreError | undefined {
   if (error instanceof XcoreError || !/^command .* not found\.?$/is.test(messageOf(error))) return undefined;
   const end = words.findIndex((word) => word.startsWith("-"));
+  if (end === 0) {
+    return new XcoreError("USAGE", `xcore without a command has no flag ${words[0]}`, {
+      hint: "It takes --help and --version; flags of a command stand behind it.",
+    });
+  }
   return unknownCommand(end === -1 ? words : words.slice(0, end), ids);
 }
 

@@ -55,6 +55,12 @@ describe("the command line", () => {
     assert.match(stderr, /xcore serve has no flag --wach[^]*Did you mean --watch\?/);
   });
 
+  it("says of a flag without a command that it is none", async () => {
+    const { code, stderr } = await xcore(["--jsn"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /has no flag --jsn[^]*--help and --version/);
+  });
+
   it("says which argument is one too many", async () => {
     const { code, stderr } = await xcore(["stop", "now"]);
     assert.equal(code, 2);

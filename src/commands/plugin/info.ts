@@ -18,7 +18,11 @@ export default class PluginInfoCommand extends BaseCommand {
     const config = await this.workspaceConfig();
     const { inventoryEntry, registryInfo } = await import("../../core/index.ts");
     const entry = await inventoryEntry(config, args.name).catch(async (error: unknown) => {
-      const offered = isMissing(error) ? await registryInfo({ config }, args.name) : undefined;
+      if (!isMissing(error)) throw error;
+      const offered = await registryInfo({ config }, args.name).catch((elsewhere: unknown) => {
+        // The nearest name among the project's own is a better guess than what registries know.
+        throw isMissing(elsewhere) && error.hint?.startsWith("Did you mean") === true ? error : elsewhere;
+      });
       if (offered === undefined) throw error;
       return offered;
     });
@@ -35,5 +39,5 @@ export default class PluginInfoCommand extends BaseCommand {
   }
 }
 
-const isMissing = (error: unknown): boolean =>
+const isMissing = (error: unknown): error is XcoreError =>
   error instanceof XcoreError && error.code === "PLUGIN_NOT_FOUND";

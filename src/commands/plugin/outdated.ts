@@ -4,12 +4,13 @@ import { BaseCommand } from "../../cli/base-command.ts";
 import { Interrupt } from "../../cli/interrupt.ts";
 import { Progress } from "../../cli/progress.ts";
 import { outdatedLines } from "../../cli/render/updates.ts";
+import { codes } from "../../core/base/codes.ts";
 
 export default class PluginOutdated extends BaseCommand {
   static override summary = "Show which installed plugins have something newer.";
   static override description =
     "WANTED is where xcore plugin update leads: the head of the branch, the newest tag or release of the same major version. " +
-    "LATEST is the newest there is. Ends with 1 when there is something newer, with 0 when there is not.";
+    "LATEST is the newest there is. Ends with 1 when there is something newer, with 0 when there is not; else with the code of what kept it from asking.";
   static override examples = [
     "<%= config.bin %> plugin outdated",
     "<%= config.bin %> plugin outdated notes --json",
@@ -36,7 +37,9 @@ export default class PluginOutdated extends BaseCommand {
       (one) => isOutdated(one) || one.fault !== null || one.wentBack !== null,
     );
     this.log(outdatedLines(worthShowing, process.stdout).join("\n"));
-    if (outdated.length > 0 || plugins.some((one) => one.fault !== null)) this.exitWith(1);
+    const fault = plugins.find((one) => one.fault !== null)?.fault;
+    if (outdated.length > 0) this.exitWith(1);
+    else if (fault !== undefined && fault !== null) this.exitWith(codes[fault.code].exit);
     return { plugins };
   }
 }

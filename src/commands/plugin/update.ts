@@ -79,7 +79,10 @@ export default class PluginUpdate extends BaseCommand {
     for (const updated of report.updated) this.logToStderr(updatedLines(updated).join("\n"));
     for (const name of report.pinned)
       this.logToStderr(`${name} is pinned; to let it go: xcore plugin unpin ${name}`);
-    if (report.current.length > 0) this.logToStderr(`Nothing newer: ${report.current.join(", ")}`);
+    if (report.current.length > 0) {
+      const names = report.current.join(", ");
+      this.logToStderr(`Nothing newer where they lead: ${names} (what lies beyond: xcore plugin outdated)`);
+    }
     for (const fault of report.failed) this.logToStderr(renderFault(fault.name, fault));
     const [first] = report.failed;
     if (first !== undefined) this.exitWith(codes[first.code as Code].exit);
