@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { XcoreError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
+import { redisConnection } from "../redis-connection.ts";
 import type { RedisFaults } from "../redis-faults.ts";
 import { AwaitedAnswers } from "./answers.ts";
 import { defineQuota } from "./redis-quota.ts";
@@ -54,16 +55,9 @@ export class RedisLink {
   constructor(options: RedisLinkOptions) {
     this.#options = options;
     this.#channel = `${options.prefix}:changes`;
-    const common = {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 1,
-      connectTimeout: 2000,
-      retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1000),
-    };
-    this.#redis = new Redis(options.url, { ...common, commandTimeout: commandTimeoutMs });
+    this.#redis = new Redis(options.url, { ...redisConnection, commandTimeout: commandTimeoutMs });
     defineQuota(this.#redis);
-    this.#subscriber = new Redis(options.url, { ...common, autoResubscribe: false });
+    this.#subscriber = new Redis(options.url, { ...redisConnection, autoResubscribe: false });
     this.#redis.on("error", (error) => this.#distrust(this.#reasonOf(error)));
     this.#redis.on("close", () => this.#distrust(this.#trusted ? "the connection was closed" : this.#reason));
     this.#redis.on("ready", () => void this.#probe());

@@ -4,6 +4,7 @@ import { withDeadline } from "../../base/deadline.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { parseSize, sizePattern } from "../../base/units.ts";
+import { redisPrefix, redisUrl } from "../redis-connection.ts";
 import { redisFaults, type RedisFaults } from "../redis-faults.ts";
 import type { Facade, Health, PluginIdentity, Provider, Service } from "../service.ts";
 import { cacheFacade } from "./facade.ts";
@@ -15,11 +16,7 @@ import { RedisTier, tagMark } from "./redis-tier.ts";
 const options = Type.Object(
   {
     ...commonOptions,
-    url: Type.String({
-      pattern: "^rediss?://.+",
-      default: "redis://127.0.0.1:6379",
-      examples: ["redis://127.0.0.1:6379"],
-    }),
+    url: redisUrl,
     redisSize: Type.String({
       pattern: sizePattern,
       default: "64mb",
@@ -27,7 +24,7 @@ const options = Type.Object(
       description: "Room in Redis for each plugin's values; those that expire soonest go first.",
     }),
     /** Servers with the same prefix share their caches. */
-    prefix: Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$", default: "xcore", examples: ["shop"] }),
+    prefix: redisPrefix,
   },
   { additionalProperties: false },
 );

@@ -1,5 +1,6 @@
 // Texts between nodes by Redis' publish and subscribe: one connection that says, one that hears.
 import { Redis } from "ioredis";
+import { redisConnection } from "../redis-connection.ts";
 import type { RedisFaults } from "../redis-faults.ts";
 import type { Carrier, CarrierEvents } from "./node-bridge.ts";
 
@@ -9,13 +10,6 @@ export interface RedisCarrierOptions {
   faults: RedisFaults;
 }
 
-const common = {
-  lazyConnect: true,
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 1,
-  connectTimeout: 2000,
-  retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1000),
-};
 const commandTimeoutMs = 2000;
 
 export class RedisCarrier implements Carrier {
@@ -27,8 +21,8 @@ export class RedisCarrier implements Carrier {
   constructor({ url, channel, faults }: RedisCarrierOptions, { hear, onUp, onDown }: CarrierEvents) {
     this.#channel = channel;
     this.#faults = faults;
-    this.#speaker = new Redis(url, { ...common, commandTimeout: commandTimeoutMs });
-    this.#listener = new Redis(url, { ...common, autoResubscribe: false });
+    this.#speaker = new Redis(url, { ...redisConnection, commandTimeout: commandTimeoutMs });
+    this.#listener = new Redis(url, { ...redisConnection, autoResubscribe: false });
     for (const connection of [this.#speaker, this.#listener]) {
       let reason = "";
       connection.on("error", (error) => (reason = faults(error) ?? reason));

@@ -1,5 +1,6 @@
 // Events between nodes by Redis.
 import { Type, type Static } from "typebox";
+import { redisPrefix, redisUrl } from "../redis-connection.ts";
 import { redisFaults } from "../redis-faults.ts";
 import type { Provider } from "../service.ts";
 import { openBetweenNodes } from "./between-nodes.ts";
@@ -9,13 +10,9 @@ import { RedisCarrier } from "./redis-carrier.ts";
 const options = Type.Object(
   {
     ...commonOptions,
-    url: Type.String({
-      pattern: "^rediss?://.+",
-      default: "redis://127.0.0.1:6379",
-      examples: ["redis://127.0.0.1:6379"],
-    }),
+    url: redisUrl,
     /** Servers with the same prefix hear each other. */
-    prefix: Type.String({ pattern: "^[a-zA-Z0-9_-]{1,64}$", default: "xcore", examples: ["shop"] }),
+    prefix: redisPrefix,
   },
   { additionalProperties: false },
 );
