@@ -24,7 +24,7 @@ export interface SoakResult {
   failed: number;
 }
 
-const reloadPatienceMs = 15_000;
+const reloadPatienceMs = 60_000;
 const settleMs = 1500;
 
 // A plugin that uses what plugins use; `shared` and `own` differ in where they run.

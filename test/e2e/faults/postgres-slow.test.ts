@@ -14,7 +14,7 @@ describe("a bad line to Postgres", () => {
   test("a slow one is slow, and nothing else", async (t) => {
     const seen = await place.suffer(t, "Postgres slow by 300 ms a round trip", async () => {
       await place.databaseLine.set({ kind: "latency", ms: 150 });
-      await pause(3000);
+      await pause(1500);
       await place.databaseLine.set({ kind: "pass" });
     });
     assertSurvived(seen, { unready: false });

@@ -12,9 +12,9 @@ describe("a Redis that does not answer", () => {
   after(() => place[Symbol.asyncDispose]());
 
   test("is left alone until bytes flow again", async (t) => {
-    const seen = await place.suffer(t, "Redis blackholed for 3 s", async () => {
+    const seen = await place.suffer(t, "Redis blackholed", async () => {
       await place.cacheLine.set({ kind: "blackhole" });
-      await pause(3000);
+      await pause(1500);
       await place.unready();
       await place.cacheLine.set({ kind: "pass" });
     });

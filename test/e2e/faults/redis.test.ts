@@ -26,7 +26,7 @@ describe("a Redis in trouble", () => {
   });
 
   test("gone in the middle", async (t) => {
-    const seen = await place.suffer(t, "Redis gone for 2 s", async () => {
+    const seen = await place.suffer(t, "Redis gone", async () => {
       await place.redis.stop();
       await pause(1000);
       await place.unready();
@@ -38,7 +38,7 @@ describe("a Redis in trouble", () => {
   test("slow by 500 ms", async (t) => {
     const seen = await place.suffer(t, "Redis slow by 500 ms each way", async () => {
       await place.cacheLine.set({ kind: "latency", ms: 500 });
-      await pause(2000);
+      await pause(1000);
       await place.unready();
       await place.cacheLine.set({ kind: "pass" });
     });

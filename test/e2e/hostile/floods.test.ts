@@ -40,7 +40,7 @@ describe("a flood", () => {
     const answers = await arena.observe(t, async () => {
       const asked = Array.from({ length: requests }, () => arena.server.get(`/app/${name}/`));
       const given = await Promise.all(asked);
-      await pause(500);
+      await pause(200);
       return await Promise.all(
         given.map(async (answer) => {
           const text = await answer.text();

@@ -51,7 +51,7 @@ describe("tenants with an isolate each", () => {
   test("a loop in one ends that one alone, and it comes back empty", async () => {
     await keep("beta", "still");
     const looped = await it.as("acme", "/app/keeper/loop", { method: "POST" });
-    assert.equal(looped.status, 503);
+    assert.ok([503, 504].includes(looped.status), String(looped.status));
     const again = await until(
       () => kept("acme"),
       ({ seen }) => seen !== undefined,
