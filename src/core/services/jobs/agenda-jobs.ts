@@ -218,7 +218,8 @@ export class AgendaJobs implements JobsService {
 
   async check(timeoutMs: number): Promise<Health> {
     const state = this.#processor?.claiming === true ? "" : ", not claiming";
-    const connected = `Agenda on Postgres, ${this.#bindings.all.size} jobs${state}`;
+    const { size } = this.#bindings.all;
+    const connected = `Agenda on Postgres, ${size} ${size === 1 ? "job" : "jobs"}${state}`;
     return this.#reach.judge(await checkPool(this.#settings.pool, timeoutMs, connected));
   }
 
