@@ -184,3 +184,20 @@ test("single host calls can be answered by the test", async () => {
 test("a folder without plugin.yaml is named", async () => {
   await assert.rejects(openPlugin(scratch), { code: "PLUGIN_NOT_FOUND", message: /plugin\.yaml/ });
 });
+
+test("fetch may be answered by a stream, and sent one", async () => {
+  const folder = await plugin(
+    "permissions: { fetch: [api.test] }",
+    `routes: {
+       "GET /": (request, { fetch }) => fetch("https://api.test/large"),
+       "POST /": (request, { fetch }) => fetch("https://api.test/echo", { method: "POST", body: new ReadableStream({
+         start(to) { to.enqueue(new Uint8Array(300_000).fill(97)); to.close(); } }), duplex: "half" }),
+     }`,
+  );
+  await using opened = await openPlugin(folder, {
+    fetch: (request) =>
+      request.url.endsWith("/large") ? new Response("x".repeat(1_000_000)) : new Response(request.body),
+  });
+  assert.equal((await (await opened.request("/")).text()).length, 1_000_000);
+  assert.equal((await (await opened.request("/", { method: "POST" })).text()).length, 300_000);
+});
