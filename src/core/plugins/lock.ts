@@ -1,6 +1,6 @@
 // xcore.lock: which plugins are installed. It is the single commit point: a plugin is installed when, and only when, it stands here.
 import { createHash } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import semver from "semver";
 import { stringify } from "yaml";
@@ -13,6 +13,7 @@ import { readYamlSource, type YamlSource } from "../config/yaml-source.ts";
 import { lockSchema, type LockYaml } from "./lock-schema.ts";
 import { entryOf, isEmpty, lockYaml } from "./lock-yaml.ts";
 import type { Lock, LockEntry } from "./locked.ts";
+import { replaceFile } from "./replace-file.ts";
 
 export type { Lock, LockEntry, LockedLink, LockedRevision, LockedSource, WentBack } from "./locked.ts";
 
@@ -87,15 +88,14 @@ export function parseLock(source: YamlSource): Lock {
   });
 }
 
-/** Written beside, flushed and renamed into place: a reader, and whoever comes after a crash, sees the old file or the new one. */
+/** Replaces the file as a whole; when nothing is to stand in it, there is none. */
 export async function writeLock(workspace: string, lock: Lock): Promise<void> {
-  const file = lockPath(workspace);
   const { plugins, links = {}, scopes = {}, seen = {} } = lock;
   if ([plugins, links, scopes, seen].every(isEmpty)) {
-    await rm(file, { force: true });
+    await rm(lockPath(workspace), { force: true });
     return;
   }
-  await replaceFile(file, lockText(lock));
+  await replaceLock(workspace, lockText(lock));
 }
 
 /** The file's text: plugins by name, only what is granted is written. */
@@ -115,21 +115,12 @@ export async function lockBytes(workspace: string): Promise<Buffer | undefined> 
 
 export async function restoreLock(workspace: string, bytes: Buffer | undefined): Promise<void> {
   if (bytes === undefined) await rm(lockPath(workspace), { force: true });
-  else await replaceFile(lockPath(workspace), bytes);
+  else await replaceLock(workspace, bytes);
 }
 
-async function replaceFile(file: string, content: string | Buffer): Promise<void> {
-  const suffix = createHash("sha256").update(content).digest("hex").slice(0, 8);
-  const temporary = `${file}.${suffix}.tmp`;
-  try {
-    await using handle = await open(temporary, "w", 0o644);
-    await handle.writeFile(content);
-    await handle.sync();
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+async function replaceLock(workspace: string, content: string | Buffer): Promise<void> {
+  const file = lockPath(workspace);
+  await replaceFile(file, content, createHash("sha256").update(content).digest("hex").slice(0, 8));
   await syncFolder(dirname(file));
 }
 

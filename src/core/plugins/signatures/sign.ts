@@ -1,11 +1,12 @@
 // What an author does before giving a plugin away: sign its files, and pack them into one archive.
 import { createHash } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { XcoreError, messageOf, systemCode } from "../../base/error.ts";
 import { differences } from "../installer/digest.ts";
 import { packageFiles } from "../installer/package-files.ts";
 import { readManifest } from "../read-manifest.ts";
+import { replaceFile } from "../replace-file.ts";
 import type { Manifest } from "../manifest.ts";
 import { openEnvelope, parseEnvelope, seal } from "./dsse.ts";
 import type { SigningKey } from "./keys.ts";
@@ -128,16 +129,11 @@ async function readSignature(folder: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Beside, flushed, renamed: a reader sees the old file or the new one. */
+/** As `replaceFile` does. Rejects with `SOURCE_INVALID`. */
 export async function replace(file: string, content: Buffer): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
-    await using handle = await open(temporary, "w", 0o644);
-    await handle.writeFile(content);
-    await handle.sync();
-    await rename(temporary, file);
+    await replaceFile(file, content, String(process.pid));
   } catch (error) {
-    await rm(temporary, { force: true });
     throw new XcoreError("SOURCE_INVALID", `${file} can't be written: ${messageOf(error)}`, {
       hint: "See that the folder is there and belongs to you.",
       cause: error,
