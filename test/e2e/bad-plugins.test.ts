@@ -34,7 +34,7 @@ describe("plugins that can't be loaded", () => {
         `export default definePlugin({ start: () => new Promise(() => {}) });`,
       ),
       ...pluginFiles("throws-at-load", `throw new TypeError("top level");`),
-      ...pluginFiles("loops-at-load", `for (;;);`),
+      ...pluginFiles("loops-at-load", `for (;;);`, "limits: { cpu: 200ms }\n"),
       ...pluginFiles(
         "imports-node",
         `import { readFileSync } from "node:fs";\nimport net from "net";\nexport default definePlugin({ start() { readFileSync("/etc/passwd"); net.connect(1); } });`,

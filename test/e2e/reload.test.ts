@@ -1,7 +1,7 @@
 // serve --watch: what a save touches is loaded anew beside the living revision, and nothing is dropped.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openTestCore, pluginFiles, testWorkspace, until } from "../support/workspace.ts";
+import { openTestCore, pluginFiles, testIntegration, testWorkspace, until } from "../support/workspace.ts";
 
 const answering = (text: string): string =>
   `export default definePlugin({ routes: { "GET /": () => "${text}" } });`;
@@ -86,22 +86,20 @@ describe("a watched project", () => {
       ...pluginFiles("other", answering("other")),
     });
     await using server = await openTestCore(workspace, { watch: true });
-    const head =
-      "name: test\nserver: { port: 0, drain: 2s }\nadmin: { token: test-token-test-token-test-token }\n";
     await workspace.write(
       "integration.yaml",
-      `${head}plugins: { configured: { config: { word: second } } }\n`,
+      `${testIntegration}plugins: { configured: { config: { word: second } } }\n`,
     );
     await until(
       async () => (await server.get("/app/configured/")).text(),
       (text) => text === "second",
     );
-    await workspace.write("integration.yaml", `${head}plugin: {}\n`);
+    await workspace.write("integration.yaml", `${testIntegration}plugin: {}\n`);
     const fault = await until(
       () => server.log.find((line) => line.level === "error"),
       (line) => line !== undefined,
     );
-    assert.match(fault?.message ?? "", /integration\.yaml:4:1/);
+    assert.match(fault?.message ?? "", /integration\.yaml:5:1/);
     assert.match(fault?.message ?? "", /plugins/);
     assert.equal(await (await server.get("/app/configured/")).text(), "second");
     const { plugins } = await server.core.status();

@@ -18,7 +18,7 @@ export function assertSurvived(seen: Suffered, { unready = true, cache = false }
   assert.equal(seen.lostJobs, 0, "acknowledged jobs have not run");
   assert.equal(seen.failedCached, 0, "requests failed for the cache");
   // Promised: 2 s, 5 s, 250 ms. Whatever takes as long as /livez took at its slowest is the machine's doing.
-  const slackMs = 5 * seen.slowestLivezMs;
+  const slackMs = 20 * seen.slowestLivezMs;
   if (unready)
     assert.ok(
       (seen.unreadyAfterMs ?? Infinity) < 4_000 + slackMs,

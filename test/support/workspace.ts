@@ -17,6 +17,13 @@ export interface TestWorkspace extends AsyncDisposable {
   remove(path: string): Promise<void>;
 }
 
+/** What integration.yaml says unless a test says it. A machine that stands still for a second is not taken for a plugin that spins. */
+export const testIntegration = `name: test
+server: { port: 0, drain: 2s }
+admin: { token: test-token-test-token-test-token }
+policy: { defaults: { cpu: 3s }, ceilings: { cpu: 3s } }
+`;
+
 /** `files`: path to text. node_modules is the repository's, so that plugins find their packages. */
 export async function testWorkspace(files: Record<string, string> = {}): Promise<TestWorkspace> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "xcore-test-")));
@@ -26,10 +33,7 @@ export async function testWorkspace(files: Record<string, string> = {}): Promise
     // At once, so that a watcher in this process does not see it empty.
     writeFileSync(join(folder, path), text);
   };
-  await write(
-    "integration.yaml",
-    "name: test\nserver: { port: 0, drain: 2s }\nadmin: { token: test-token-test-token-test-token }\n",
-  );
+  await write("integration.yaml", testIntegration);
   for (const [path, text] of Object.entries(files)) await write(path, text);
   return {
     folder,

@@ -14,8 +14,8 @@ describe("after an end", () => {
   test("of a shared host its neighbours lose no GET and come back, and the culprit lives alone from then on", async (t) => {
     await using arena = await openArena(["far-searcher"], { isolation: { "far-searcher": "shared" } });
     for (const [path, text] of Object.entries({
-      ...pluginFiles("calm", calm),
-      ...pluginFiles("quiet", calm),
+      ...pluginFiles("calm", calm, "limits: { timeout: 30s }\n"),
+      ...pluginFiles("quiet", calm, "limits: { timeout: 30s }\n"),
     })) {
       await arena.workspace.write(path, text);
     }
