@@ -24,8 +24,11 @@ export interface RedisLinkOptions {
 /** Puts right in Redis what could not be written. */
 type Repair = (redis: Redis) => Promise<unknown>;
 
-/** The longest a plugin's call waits; a request makes two at most, and the second finds that Redis is not trusted. */
-const answerMs = 100;
+/**
+ * The longest a plugin's call waits; a request makes two at most, and the second finds that Redis is not trusted. With 100 ms a busy
+ * machine's Redis was found away, and the server not ready, time and again.
+ */
+const answerMs = 150;
 /** Of what no request waits for: repairs and the removal of a plugin. */
 const commandTimeoutMs = 400;
 const probeEveryMs = 500;

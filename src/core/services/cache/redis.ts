@@ -56,7 +56,7 @@ interface Settings extends CacheSettings {
 }
 
 const firstConnectMs = 500;
-const maxWaitMs = 150;
+const maxWaitMs = 200;
 
 class RedisCache implements Service {
   readonly driver = "redis";

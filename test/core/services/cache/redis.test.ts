@@ -223,7 +223,7 @@ describe("cache: redis away", () => {
     process.kill(redis.pid, "SIGSTOP");
     try {
       const first = notes.get("unknown");
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 75));
       let settled = false;
       const second = notes.get("other").then((answer) => {
         settled = true;
