@@ -52,7 +52,8 @@ test("of a killed host's calls those are told apart that it had not begun with, 
   );
   const behind = await Promise.all([1, 2, 3].map(() => call().catch((error: unknown) => error)));
   const end = await culprit.ended;
-  assert.equal(end.code, "PLUGIN_CPU_LIMIT", end.message);
+  // Where the core comes late to end it, V8 gives up by itself.
+  assert.match(end.code, /^PLUGIN_(CPU_LIMIT|CRASHED)$/, end.message);
   await hanging;
   const answers = [await second, ...behind];
   assert.deepEqual(
