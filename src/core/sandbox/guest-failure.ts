@@ -41,7 +41,9 @@ export function guestFailure(
   const own = error.code !== undefined && ownCodes.has(error.code);
   const place = stack?.place === undefined ? "" : ` (${stack.place})`;
   const prefix = `plugin '${options.label}'`;
-  const message = error.message.startsWith(prefix) ? error.message : `${prefix}: ${error.message}${place}`;
+  const message = error.message.startsWith(prefix)
+    ? error.message
+    : `${prefix}: ${withoutName(error.message, options.label)}${place}`;
   return new XcoreError(own ? (error.code as Code) : options.fallback, message, {
     details: {
       name: error.name,
@@ -50,4 +52,10 @@ export function guestFailure(
       ...(stack?.place === undefined ? {} : { place: stack.place }),
     },
   });
+}
+
+// What a service refused names the plugin already; once, with its version, is enough.
+function withoutName(message: string, label: string): string {
+  const name = `plugin '${label.replace(/@[^@]*$/, "")}': `;
+  return message.startsWith(name) ? message.slice(name.length) : message;
 }

@@ -56,8 +56,14 @@ function notLoaded(
   return new XcoreError(
     code,
     `plugin '${name}' was not ${done}, since the running server could not load it: ${failure.message}`,
-    { hint: "Everything is as it was before.", details: { plugin: name } },
+    { hint: ["Everything is as it was before.", ...cure(name, code)].join(" "), details: { plugin: name } },
   );
+}
+
+function cure(name: string, code: Code): string[] {
+  if (code !== "MIGRATION_CHANGED") return [];
+  const drop = `xcore plugin rm ${name} --data drop`;
+  return [`Its data was migrated by another version: install that one, or drop the data first: ${drop}`];
 }
 
 function dataAhead(error: XcoreError, stuck: unknown): XcoreError {
