@@ -36,6 +36,8 @@ export async function listen(
       requestTimeout: config.requestTimeoutMs,
       headersTimeout: config.headersTimeoutMs,
       shouldUpgradeCallback: asksPluginForSocket,
+      // A request without a body costs no stream events that nobody listens to.
+      optimizeEmptyRequests: true,
     },
     handler,
   );

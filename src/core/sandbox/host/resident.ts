@@ -17,7 +17,8 @@ export interface ResidentEvents {
 
 // Records that together take less than this are handed in together.
 const togetherMs = 20;
-const lateDrainMs = 2;
+/** What a guest says after it was left is brought out by the next entry, or by one of its own after this time. */
+const lateDrainMs = 10;
 
 export class Resident {
   readonly #id: number;
@@ -28,6 +29,7 @@ export class Resident {
   #timer: NodeJS.Timeout | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
   #late: NodeJS.Timeout | undefined;
+  #leftAt = 0;
   /** What a record has lately taken at the most; the first ones go in one by one. */
   #recordMs = togetherMs;
   #ended = false;
@@ -131,11 +133,14 @@ export class Resident {
 
   // Calls are all answered, but what a handler left running without awaiting it may still say something.
   #drainLater(): void {
+    this.#leftAt = performance.now();
     if (this.#ended || this.#late !== undefined) return;
-    this.#late = setTimeout(() => {
-      this.#late = undefined;
-      this.#stretch(() => void this.#take(this.#isolate.drain(this.#sliceMs)));
-    }, lateDrainMs);
+    const drain = (): void => {
+      const waitMs = this.#leftAt + lateDrainMs - performance.now();
+      this.#late = waitMs > 1 ? setTimeout(drain, waitMs) : undefined;
+      if (this.#late === undefined) this.#stretch(() => void this.#take(this.#isolate.drain(this.#sliceMs)));
+    };
+    this.#late = setTimeout(drain, lateDrainMs);
   }
 
   /** Passes on what the guest said and sets its timer. */
