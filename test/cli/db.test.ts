@@ -19,7 +19,7 @@ test("data is dumped beside a server, thrown away only without one, and brought 
     );
     assert.equal((await run(["seed"])).stdout, "ran links: 1.sql\n");
     const dump = await run(["dump", "all.sql"]);
-    assert.equal(dump.stdout, "application: 0 rows of 0 tables\nlinks: 1 rows of 1 table\n", dump.stderr);
+    assert.equal(dump.stdout, "application: 0 rows of 0 tables\nlinks: 1 row of 1 table\n", dump.stderr);
     const refused = await run(["reset", "--yes"]);
     assert.equal(refused.code, 75);
     assert.match(refused.stderr, /xcore stop/);

@@ -10,7 +10,7 @@ import { until } from "../support/workspace.ts";
 
 describe("in a running server", () => {
   const faults: [string, string, RegExp][] = [
-    ["crashes", `"GET /crash": () => { for (;;) {} }`, /CPU|answer|loop|busy|seconds|ms/i],
+    ["crashes", `"GET /crash": () => { for (;;) {} }`, /without a pause/],
     [
       "answers with errors",
       `"GET /crash": () => { throw new Error("broken"); }`,
