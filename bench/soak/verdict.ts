@@ -1,9 +1,10 @@
 // What a row of samples says: how much is held more after each hundred reloads.
+import { median } from "../figures.ts";
 import type { Sample } from "./sample.ts";
 
 export interface Verdict {
   what: keyof Sample;
-  /** By least squares over the samples. */
+  /** By `slope` over the samples. */
   per100Reloads: number;
   /** The most that is still flat. */
   allowed: number;
@@ -25,11 +26,13 @@ export function verdictOf(samples: readonly Sample[]): Verdict[] {
   });
 }
 
-/** Of the line with the least squares of distances. */
+/**
+ * The median of the slopes of all pairs of points (Theil and Sen): memory that V8 gives back for a while and takes again does not
+ * tilt it, as it would a line of least squares. 0 for fewer than two points.
+ */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
-  const [meanX, meanY] = [mean(0), mean(1)];
-  const rise = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
-  const run = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
-  return run === 0 ? 0 : rise / run;
+  const slopes = points.flatMap(([x, y], at) =>
+    points.slice(at + 1).map(([laterX, laterY]) => (laterY - y) / (laterX - x)),
+  );
+  return slopes.length === 0 ? 0 : median(slopes);
 }
