@@ -111,7 +111,7 @@ const hostile: Record<string, { code: string; reason: string }> = {
 };
 
 for (const [name, { code, reason }] of Object.entries(hostile)) {
-  test(`a plugin that ${name} ends with ${reason}`, async (t) => {
+  test(`a plugin that ${name} ends with ${reason}`, async () => {
     for (let tries = 1; tries <= 10; tries += 1) {
       const { onEnd, ended } = ending();
       const sandbox = await open(`routes: { "GET /": ${code} }`, {
@@ -128,7 +128,7 @@ for (const [name, { code, reason }] of Object.entries(hostile)) {
       assert.deepEqual([end.code, (failure as XcoreError).code], [reason, reason]);
       return;
     }
-    t.skip("the machine lets nobody run");
+    assert.fail("ten times the machine did not let the plugin run: try again where less else runs");
   });
 }
 

@@ -78,6 +78,9 @@ const hostile: Hostile[] = [
   },
 ];
 
+/** The machine did not let it run, or V8 gave up by itself where the core came late to end it. */
+const isUntold = (end: XcoreError): boolean => isStarved(end) || end.details["signal"] === "SIGSEGV";
+
 /** A sandbox whose call runs `code` until it is ended for it, and not because the machine did not let it run. */
 async function ended(code: string, options: RawPlugin) {
   for (let tries = 1; ; tries += 1) {
@@ -88,14 +91,12 @@ async function ended(code: string, options: RawPlugin) {
     const call = culprit.call("action", "x", null, { timeoutMs: 60_000 });
     const failure = await call.catch((error: XcoreError) => error);
     const end = await over;
-    // Nor because V8 gave up by itself, where the core came late to end it.
-    const isLate = isStarved(end) || end.details["signal"] === "SIGSEGV";
-    if (!isLate || tries === 10) return { culprit, end, failure: failure as XcoreError };
+    if (!isUntold(end) || tries === 10) return { culprit, end, failure: failure as XcoreError };
   }
 }
 
 for (const { name, code, reason, killedHost } of hostile) {
-  test(`${name} ends with ${reason} and hurts no sandbox of another host`, async (t) => {
+  test(`${name} ends with ${reason} and hurts no sandbox of another host`, async () => {
     const neighbour = await pool.open(rawOptions(echo, { group: "peaceful" }));
     const asked: Promise<unknown>[] = [];
     const asking = setInterval(() => asked.push(answers(neighbour)), 5);
@@ -106,7 +107,6 @@ for (const { name, code, reason, killedHost } of hostile) {
       group: "hostile",
       label: "hostile@1.0.0",
     }).finally(() => clearInterval(asking));
-    if (isStarved(end)) return t.skip("the machine lets nobody run");
     assert.deepEqual([end.code, failure.code], [reason, reason]);
     assert.match(end.message, /hostile@1\.0\.0/);
     assert.equal(end.details["killedHost"], killedHost);
@@ -130,28 +130,35 @@ test("deep recursion is the plugin's own error and ends nothing", async () => {
 });
 
 test("whoever shares a host with a stuck plugin ends with PLUGIN_CRASHED naming it, and can be opened again", async () => {
-  const bystander = ending();
-  const b = await pool.open(rawOptions(echo, { onEnd: bystander.onEnd, label: "calm@1.0.0" }));
-  const culprit = ending();
   const stuck = `onRecord(r) { Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1); }`;
-  const options = { onEnd: culprit.onEnd, label: "stuck@1.0.0", limits: { cpuMs: 200 } };
-  const a = await pool.open(rawOptions(stuck, options));
-  assert.equal(a.stats().hostPid, b.stats().hostPid);
-  void a.call("action", "x", null, { timeoutMs: 60_000 }).catch(() => undefined);
-  assert.match((await culprit.ended).code, /^PLUGIN_(CPU_LIMIT|CRASHED)$/);
-  const reason = await bystander.ended;
-  assert.equal(reason.code, "PLUGIN_CRASHED");
-  assert.match(reason.message, /calm@1\.0\.0.*because of plugin 'stuck@1\.0\.0'/);
+  for (let tries = 1; ; tries += 1) {
+    const bystander = ending();
+    const b = await pool.open(rawOptions(echo, { onEnd: bystander.onEnd, label: "calm@1.0.0" }));
+    const culprit = ending();
+    const options = { onEnd: culprit.onEnd, label: "stuck@1.0.0", limits: { cpuMs: 200 } };
+    const a = await pool.open(rawOptions(stuck, options));
+    assert.equal(a.stats().hostPid, b.stats().hostPid);
+    void a.call("action", "x", null, { timeoutMs: 60_000 }).catch(() => undefined);
+    const end = await culprit.ended;
+    if (isUntold(end) && tries < 10) {
+      await b.close();
+      continue;
+    }
+    assert.equal(end.code, "PLUGIN_CPU_LIMIT");
+    const reason = await bystander.ended;
+    assert.equal(reason.code, "PLUGIN_CRASHED");
+    assert.match(reason.message, /calm@1\.0\.0.*because of plugin 'stuck@1\.0\.0'/);
+    break;
+  }
   const again = await pool.open(rawOptions(echo, { label: "calm@1.0.0" }));
   assert.equal(await answers(again), 1);
   await again.close();
 });
 
-test("a sandbox of the same host lives on when V8 could stop its neighbour", async (t) => {
+test("a sandbox of the same host lives on when V8 could stop its neighbour", async () => {
   const b = await pool.open(rawOptions(echo));
   const { hostPid } = b.stats();
   const { culprit, end } = await ended(`for (;;);`, { limits: { cpuMs: 200 } });
-  if (isStarved(end)) return t.skip("the machine lets nobody run");
   assert.equal(culprit.stats().hostPid, hostPid);
   assert.equal(end.code, "PLUGIN_CPU_LIMIT");
   assert.equal(await answers(b), 1);

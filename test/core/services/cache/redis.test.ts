@@ -44,8 +44,8 @@ const holds = (sentence: string, scene: (prefix: string) => Promise<void>): void
 const isOk = (cache: Service) => async (): Promise<boolean> => (await cache.check(1000)).ok;
 const miss = { hit: false };
 
-// Promised are 250 ms; the bound is wider, for machines that are busy. A Redis that hangs would be waited for without end.
-const waitMs = 1500;
+/** What is promised. Time in which this process did not get to run is not counted, and a scene it broke is played again. */
+const waitMs = 250;
 
 async function slowestOf(calls: number, call: (number: number) => Promise<unknown>): Promise<number> {
   let slowest = 0;
@@ -177,44 +177,46 @@ describe("cache: redis away", () => {
     }
   });
 
-  test("when Redis dies values stay in memory, and what was deleted meanwhile stays deleted after its return", async () => {
-    await using cache = await open({ prefix: "dies" });
-    const notes = await viewOf(cache, "notes");
-    await notes.set("kept", 1);
-    await notes.set("deleted", 1);
-    await redis.stop();
-    assert.deepEqual(await notes.get("kept"), { hit: true, value: 1 });
-    assert.ok((await slowestOf(20, (number) => notes.set(`n${number}`, number))) < waitMs);
-    assert.deepEqual(await notes.get("n3"), { hit: true, value: 3 });
-    assert.equal((await cache.check(500)).ok, false);
-    await redis.start();
-    await until(isOk(cache));
-    await notes.set("after", 1);
-    assert.deepEqual(await notes.get("after"), { hit: true, value: 1 });
-  });
+  test("when Redis dies values stay in memory, and what was deleted meanwhile stays deleted after its return", () =>
+    undisturbed(async () => {
+      await using cache = await open({ prefix: `dies${(plays += 1)}` });
+      const notes = await viewOf(cache, "notes");
+      await notes.set("kept", 1);
+      await notes.set("deleted", 1);
+      await redis.stop();
+      assert.deepEqual(await notes.get("kept"), { hit: true, value: 1 });
+      assert.ok((await slowestOf(20, (number) => notes.set(`n${number}`, number))) < waitMs);
+      assert.deepEqual(await notes.get("n3"), { hit: true, value: 3 });
+      assert.equal((await cache.check(500)).ok, false);
+      await redis.start();
+      await until(isOk(cache));
+      await notes.set("after", 1);
+      assert.deepEqual(await notes.get("after"), { hit: true, value: 1 });
+    }));
 
-  test("no call waits longer than 250 ms on a Redis that hangs, and its stale values are gone when it wakes", async () => {
-    await using cache = await open({ prefix: "hangs" });
-    const notes = await viewOf(cache, "notes");
-    await until(isOk(cache));
-    await notes.set("stale", "old", { tags: ["t"] });
-    await notes.set("tagged", "old", { tags: ["t"] });
-    process.kill(redis.pid, "SIGSTOP");
-    try {
-      const slowest = Math.max(
-        await slowestOf(1, () => notes.delete({ keys: ["stale"] })),
-        await slowestOf(1, () => notes.delete({ tags: ["t"] })),
-        await slowestOf(20, (number) => notes.get(`unknown${number}`)),
-        await slowestOf(20, (number) => notes.set(`n${number}`, number)),
-      );
-      assert.ok(slowest < waitMs, `${slowest} ms`);
-    } finally {
-      process.kill(redis.pid, "SIGCONT");
-    }
-    await until(isOk(cache));
-    assert.deepEqual(await notes.get("stale"), miss);
-    assert.deepEqual(await notes.get("tagged"), miss);
-  });
+  test("no call waits longer than 250 ms on a Redis that hangs, and its stale values are gone when it wakes", () =>
+    undisturbed(async () => {
+      await using cache = await open({ prefix: `hangs${(plays += 1)}` });
+      const notes = await viewOf(cache, "notes");
+      await until(isOk(cache));
+      await notes.set("stale", "old", { tags: ["t"] });
+      await notes.set("tagged", "old", { tags: ["t"] });
+      process.kill(redis.pid, "SIGSTOP");
+      try {
+        const slowest = Math.max(
+          await slowestOf(1, () => notes.delete({ keys: ["stale"] })),
+          await slowestOf(1, () => notes.delete({ tags: ["t"] })),
+          await slowestOf(20, (number) => notes.get(`unknown${number}`)),
+          await slowestOf(20, (number) => notes.set(`n${number}`, number)),
+        );
+        assert.ok(slowest < waitMs, `${slowest} ms`);
+      } finally {
+        process.kill(redis.pid, "SIGCONT");
+      }
+      await until(isOk(cache));
+      assert.deepEqual(await notes.get("stale"), miss);
+      assert.deepEqual(await notes.get("tagged"), miss);
+    }));
 
   test("the first call that Redis leaves waiting ends the wait of all others", async () => {
     await using cache = await open({ prefix: "together" });
